@@ -1,0 +1,13 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['test/mlflow/**/*.test.ts'],
+    globalSetup: ['test/mlflow/global-setup.ts'],
+    pool: 'forks',
+    // Importing MLflow takes seconds, starting a server that migrates a file tens of them; in the long form
+    // a test may also make an environment for an older MLflow first.
+    testTimeout: process.env['HEADRACE_LONG'] === '1' ? 1_200_000 : 120_000,
+    hookTimeout: process.env['HEADRACE_LONG'] === '1' ? 1_200_000 : 120_000,
+  },
+});
