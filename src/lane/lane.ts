@@ -1,0 +1,337 @@
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { type Remote, wrap } from 'comlink';
+import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
+import { Piscina } from 'piscina';
+import { type HeadraceError, WorkerDiedError } from '../errors.js';
+import type { Ledger, SettlementSource } from '../ledger.js';
+import type { Settings } from '../options.js';
+import { KeyWriter } from '../ring/key-table.js';
+import { RingProducer } from '../ring/producer.js';
+import type { RunSlot } from '../ring/record.js';
+import { CallerClock } from './clock.js';
+import { RunSlots, RunTable } from './run-table.js';
+import { Signal, StopRequest, WorkerState } from './signals.js';
+import { type LaneControl, type LaneMemory, type LaneTask, laneSettings, newLaneMemory, type RunRequest } from './task.js';
+import { type VerdictListener, VerdictReader } from './verdict-record.js';
+
+/** Built: dist/workers. From source (tests): the bundle that the test setup makes. */
+const WORKER = new URL(import.meta.url.endsWith('.ts') ? '../../.test-workers/lane.js' : '../../workers/lane.js', import.meta.url);
+
+/** A waiting caller looks this often whether its worker is alive. */
+const SLICE_MS = 20;
+/** The loop gives a sign of life every few milliseconds; a machine may be busy, but not for this long. */
+const DEAD_AFTER_MS = 1000;
+/** Deaths in a row without progress before the lane gives up. */
+const MAX_DEATHS = 3;
+/** After the last moment: for a worker to come out of a call of the store, whose waits are slices of 100 ms. */
+const GIVE_UP_MS = 500;
+
+interface OpenLedger {
+  readonly ledger: Ledger;
+  readonly request: RunRequest;
+}
+
+export interface LaneEvents {
+  failed(error: HeadraceError): void;
+  /** Nothing of this lane will land any more. */
+  broken(error: HeadraceError): void;
+  down(error: HeadraceError): void;
+  up(): void;
+  notice(text: string): void;
+}
+
+/** The caller's end of a lane: the ring it writes to, the worker behind it, and what comes back. */
+export class Lane implements SettlementSource, VerdictListener {
+  readonly ring: RingProducer;
+  readonly keys: KeyWriter;
+  readonly clock: CallerClock;
+  readonly table: RunTable;
+  private readonly memory: LaneMemory;
+  private readonly signals: Int32Array;
+  private readonly verdicts: VerdictReader;
+  private readonly settings: Settings;
+  private readonly events: LaneEvents;
+  private readonly pool: Piscina;
+  private readonly slots = new RunSlots();
+  private readonly open = new Map<RunSlot, OpenLedger>();
+  private readonly awaited = new Set<Ledger>();
+  private lastCrash: unknown;
+  private bell: MessagePort | undefined;
+  private controlPort: MessagePort | undefined;
+  private control: Remote<LaneControl> | undefined;
+  /** Calls and waits that must keep the process alive. */
+  private holds = 0;
+  private deaths = 0;
+  private settledAtDeath = -1;
+  private closing = false;
+  /** The worker died too often: nothing lands any more. */
+  broken: HeadraceError | undefined;
+
+  constructor(settings: Settings, events: LaneEvents) {
+    this.settings = settings;
+    this.events = events;
+    this.memory = newLaneMemory(settings.ringBytes);
+    this.ring = new RingProducer(this.memory.ring);
+    this.keys = new KeyWriter(this.memory.keys);
+    this.signals = new Int32Array(this.memory.signals);
+    this.clock = new CallerClock(this.signals, this.memory.epoch);
+    this.table = new RunTable(this.memory.runs);
+    this.verdicts = new VerdictReader(this.memory.verdicts);
+    this.pool = new Piscina({
+      filename: WORKER.href,
+      minThreads: 1,
+      maxThreads: 1,
+      // The default stops a worker's event loop between tasks, and the lane's loop runs between tasks.
+      atomics: 'disabled',
+      idleTimeout: Number.POSITIVE_INFINITY,
+      recordTiming: false,
+    });
+    // An error between tasks arrives here, and without a listener it would end the process. The port's
+    // end, which follows, is what the lane acts on.
+    this.pool.on('error', (error) => {
+      this.lastCrash = error;
+    });
+    this.start();
+  }
+
+  // ---- runs ----
+
+  takeSlot(): RunSlot {
+    return this.slots.take();
+  }
+
+  addRun(ledger: Ledger, request: RunRequest): void {
+    this.open.set(ledger.slot, { ledger, request });
+  }
+
+  /** The run's last record has settled. */
+  removeRun(ledger: Ledger): void {
+    ledger.close();
+    this.open.delete(ledger.slot);
+    this.table.settle(ledger.slot, 0);
+    this.slots.giveBack(ledger.slot);
+  }
+
+  async storeId(ledger: Ledger): Promise<string> {
+    const id = await this.whileHeld(this.control?.storeId(ledger.slot, ledger.runId) ?? Promise.resolve(undefined));
+    return id ?? ledger.runId;
+  }
+
+  // ---- room ----
+
+  /**
+   * Waits for room as `onFull` says, or whatever it says. False: there was none in time. `startedAt` is
+   * `performance.now()` of the first try.
+   */
+  awaitRoom(startedAt: number, mustWait: boolean): boolean {
+    if ((this.settings.onFull === 'reject' && !mustWait) || this.broken !== undefined) return false;
+    const waited = performance.now() - startedAt;
+    if (waited >= this.settings.blockTimeoutMs || this.looksDead(waited)) return false;
+    this.ring.wake();
+    this.ring.awaitHead(Math.min(SLICE_MS, this.settings.blockTimeoutMs - waited));
+    // The worker waits in turn when nobody takes its verdicts, and this thread may not turn for long.
+    this.drainFailures();
+    return true;
+  }
+
+  private looksDead(waitedMs: number): boolean {
+    if (waitedMs < DEAD_AFTER_MS || Atomics.load(this.signals, Signal.State) !== WorkerState.Running) return false;
+    const pulse = Atomics.load(this.signals, Signal.Pulse);
+    return ((Date.now() - this.memory.epoch - pulse) | 0) > DEAD_AFTER_MS;
+  }
+
+  // ---- settlement ----
+
+  drainFailures(): void {
+    this.verdicts.drain(this);
+  }
+
+  awaitSettlement(ledger: Ledger): void {
+    if (this.awaited.size === 0) this.hold();
+    this.awaited.add(ledger);
+    Atomics.store(this.signals, Signal.Bell, 1);
+    // It may have settled between the look that found it pending and the bell: look again, in a turn of its own.
+    queueMicrotask(() => this.settleAwaited());
+  }
+
+  /** Batches don't linger while a flush waits. */
+  setUrgent(urgent: boolean): void {
+    Atomics.store(this.signals, Signal.Urgent, urgent ? 1 : 0);
+  }
+
+  private settleAwaited(): void {
+    if (this.awaited.size === 0) return;
+    Atomics.store(this.signals, Signal.Bell, 1);
+    for (const ledger of this.awaited) {
+      ledger.settleWaiters();
+      if (!ledger.hasWaiters) this.awaited.delete(ledger);
+    }
+    if (this.awaited.size === 0) this.release();
+  }
+
+  private onBell(): void {
+    do this.drainFailures();
+    while (!this.verdicts.askForMessage());
+    this.settleAwaited();
+  }
+
+  onFailed(slot: RunSlot, seq: number, count: number, error: HeadraceError | undefined): void {
+    const run = this.open.get(slot);
+    if (run === undefined) return;
+    const from = run.ledger.whole(seq);
+    if (error === undefined) run.ledger.failures.addFact(from);
+    else run.ledger.failures.add(from, from + count - 1, error);
+    if (error !== undefined) this.events.failed(error);
+  }
+
+  onDown(error: HeadraceError): void {
+    this.events.down(error);
+  }
+
+  onUp(): void {
+    this.events.up();
+  }
+
+  onNotice(text: string): void {
+    this.events.notice(text);
+  }
+
+  // ---- figures ----
+
+  get ringUsed(): number {
+    return this.ring.used;
+  }
+
+  get batches(): number {
+    return Atomics.load(this.signals, Signal.Batches);
+  }
+
+  get retries(): number {
+    return Atomics.load(this.signals, Signal.Retries);
+  }
+
+  // ---- end ----
+
+  /** Waits in place, without the event loop, until `done` or the deadline (`performance.now()`); for exit hooks. */
+  waitInPlace(done: () => boolean, deadline: number): boolean {
+    Atomics.store(this.signals, Signal.Watching, 1);
+    this.ring.wake();
+    const startedAt = performance.now();
+    try {
+      for (;;) {
+        const settled = Atomics.load(this.signals, Signal.Settled);
+        this.drainFailures();
+        if (done()) return true;
+        const now = performance.now();
+        if (now >= deadline || this.looksDead(now - startedAt)) return false;
+        Atomics.wait(this.signals, Signal.Settled, settled, Math.min(SLICE_MS, deadline - now));
+      }
+    } finally {
+      Atomics.store(this.signals, Signal.Watching, 0);
+    }
+  }
+
+  /** Lets the worker close its store, in place. It must not be inside a call of the store when the process ends. */
+  stopInPlace(): void {
+    this.requestStop(StopRequest.GiveUp);
+    this.waitInPlace(() => this.isStopped, performance.now() + GIVE_UP_MS);
+  }
+
+  /** Lets the worker land what is there, close its store, and go. */
+  async close(timeoutMs: number): Promise<void> {
+    this.closing = true;
+    this.requestStop(StopRequest.Finish);
+    const stopped = await this.untilStopped(timeoutMs);
+    if (!stopped) {
+      this.requestStop(StopRequest.GiveUp);
+      await this.untilStopped(GIVE_UP_MS);
+    }
+    this.bell?.close();
+    this.controlPort?.close();
+    await this.pool.destroy();
+  }
+
+  private requestStop(request: number): void {
+    Atomics.store(this.signals, Signal.Stop, request);
+    this.ring.wake();
+  }
+
+  private get isStopped(): boolean {
+    const state = Atomics.load(this.signals, Signal.State);
+    return state === WorkerState.Closed || this.broken !== undefined;
+  }
+
+  private async untilStopped(timeoutMs: number): Promise<boolean> {
+    const deadline = performance.now() + timeoutMs;
+    this.hold();
+    while (!this.isStopped && performance.now() < deadline) {
+      Atomics.store(this.signals, Signal.Bell, 1);
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+    this.release();
+    return this.isStopped;
+  }
+
+  // ---- worker ----
+
+  private start(): void {
+    const bell = new MessageChannel();
+    const control = new MessageChannel();
+    const task: LaneTask = {
+      memory: this.memory,
+      settings: laneSettings(this.settings),
+      openRuns: [...this.open].map(([slot, { request }]) => ({ slot, request })),
+      bell: bell.port2,
+      control: control.port2,
+    };
+    Atomics.store(this.signals, Signal.State, WorkerState.NotStarted);
+    this.bell = bell.port1;
+    this.controlPort = control.port1;
+    this.control = wrap<LaneControl>(nodeEndpoint(control.port1));
+    bell.port1.on('message', () => this.onBell());
+    bell.port1.on('close', () => this.onWorkerGone(bell.port1));
+    if (this.holds === 0) bell.port1.unref();
+    control.port1.unref();
+    this.pool.run(task, { transferList: [bell.port2, control.port2] }).catch((error: unknown) => {
+      this.lastCrash = error;
+    });
+  }
+
+  private onWorkerGone(port: MessagePort): void {
+    if (this.closing || port !== this.bell) return;
+    this.controlPort?.close();
+    this.drainFailures();
+    this.settleAwaited();
+    const settled = [...this.open.values()].reduce((sum, { ledger }) => sum + ledger.settled(), 0);
+    this.deaths = settled === this.settledAtDeath ? this.deaths + 1 : 1;
+    this.settledAtDeath = settled;
+    if (this.deaths < MAX_DEATHS) {
+      this.start();
+      return;
+    }
+    const reason = this.lastCrash instanceof Error ? this.lastCrash.message : 'no error was seen';
+    this.broken = new WorkerDiedError({ deaths: this.deaths, reason });
+    for (const { ledger } of this.open.values()) ledger.failRest(this.broken);
+    this.settleAwaited();
+    this.events.broken(this.broken);
+  }
+
+  private hold(): void {
+    if (++this.holds === 1) this.bell?.ref();
+  }
+
+  private release(): void {
+    if (--this.holds === 0) this.bell?.unref();
+  }
+
+  private async whileHeld<T>(call: Promise<T>): Promise<T | undefined> {
+    // A call in flight when the worker dies would stay pending for ever.
+    this.hold();
+    const gone = new Promise<undefined>((resolve) => this.controlPort?.once('close', () => resolve(undefined)));
+    try {
+      return await Promise.race([call, gone]);
+    } finally {
+      this.release();
+    }
+  }
+}

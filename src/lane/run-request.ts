@@ -1,0 +1,13 @@
+import { runTags } from '../store/run-context.js';
+import type { NewRun } from '../store/store.js';
+import type { RunRequest } from './task.js';
+
+/** The run as a store makes it: what the caller asked for, with MLflow's default tags. */
+export async function newRunOf(request: RunRequest): Promise<NewRun> {
+  const { id, resume, experiment, name, userId, startTime, scriptPath, parentRunId, context } = request;
+  // MLflow's client gives a run that it resumes no default tags: they tell of the program that made it.
+  const tags = resume
+    ? request.tags
+    : await runTags({ userName: userId, scriptPath, parentRunId, tags: request.tags }, { MLFLOW_RUN_CONTEXT: context });
+  return { id, resume, experiment, name, userId, startTime, tags };
+}

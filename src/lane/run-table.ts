@@ -1,0 +1,51 @@
+/**
+ * How far each open run of a lane has settled, in shared memory: one cell per run, because receipts of
+ * one run must not wait for another.
+ *
+ *   cell n at 32 × n   0: low 32 bits of the last settled seq (landed or failed; failures are told first)
+ */
+import type { RunSlot } from '../ring/record.js';
+import { TooManyRunsError } from '../errors.js';
+
+/** Runs open at the same time on one lane. Untouched pages cost no memory. */
+const MAX_OPEN_RUNS = 65_536;
+const CELL_WORDS = 8;
+
+export function newRunTable(): SharedArrayBuffer {
+  return new SharedArrayBuffer(MAX_OPEN_RUNS * CELL_WORDS * 4);
+}
+
+export class RunTable {
+  private readonly cells: Int32Array;
+
+  constructor(buffer: SharedArrayBuffer) {
+    this.cells = new Int32Array(buffer);
+  }
+
+  /** Low 32 bits, unsigned. */
+  settled(slot: RunSlot): number {
+    return Atomics.load(this.cells, slot * CELL_WORDS) >>> 0;
+  }
+
+  settle(slot: RunSlot, seq: number): void {
+    Atomics.store(this.cells, slot * CELL_WORDS, seq);
+  }
+}
+
+/** Caller's side: which cells are free. */
+export class RunSlots {
+  private readonly free: RunSlot[] = [];
+  private fresh = 0;
+
+  take(): RunSlot {
+    const slot = this.free.pop();
+    if (slot !== undefined) return slot;
+    if (this.fresh === MAX_OPEN_RUNS) throw new TooManyRunsError({ limit: MAX_OPEN_RUNS });
+    return this.fresh++;
+  }
+
+  /** Only when the run's last record has settled: nobody may write the cell any more. */
+  giveBack(slot: RunSlot): void {
+    this.free.push(slot);
+  }
+}

@@ -1,0 +1,93 @@
+/** What the caller's thread hands to a lane's worker at its start, and what it can ask of it afterwards. */
+import type { MessagePort } from 'node:worker_threads';
+import type { BatchLimits, RetryOptions, Settings } from '../options.js';
+import { newKeyTable } from '../ring/key-table.js';
+import { newRing } from '../ring/layout.js';
+import type { RunSlot } from '../ring/record.js';
+import type { NewRun, RunStatus } from '../store/store.js';
+import type { StoreLocation } from '../store/uri.js';
+import { newRunTable } from './run-table.js';
+import { newSignals } from './signals.js';
+import { VERDICT_RING_BYTES } from './verdict-record.js';
+
+/** Everything that the two ends of a lane share. It outlives a worker: the next one goes on with it. */
+export interface LaneMemory {
+  readonly ring: SharedArrayBuffer;
+  readonly verdicts: SharedArrayBuffer;
+  readonly keys: SharedArrayBuffer;
+  readonly runs: SharedArrayBuffer;
+  readonly signals: SharedArrayBuffer;
+  /** Milliseconds since 1970 that stamps and pulses count from. */
+  readonly epoch: number;
+}
+
+export function newLaneMemory(ringBytes: number): LaneMemory {
+  return {
+    ring: newRing(ringBytes),
+    verdicts: newRing(VERDICT_RING_BYTES),
+    keys: newKeyTable(),
+    runs: newRunTable(),
+    signals: newSignals(),
+    // One behind, as a stamp of 0 means that there is none.
+    epoch: Date.now() - 1,
+  };
+}
+
+/** The part of the settings that the worker needs. */
+export interface LaneSettings {
+  readonly location: StoreLocation;
+  readonly cwd: string;
+  readonly batch: BatchLimits;
+  readonly retry: Required<RetryOptions>;
+  readonly durability: Settings['durability'];
+  readonly separator: Settings['separator'];
+  readonly valueFormat: Settings['valueFormat'];
+  readonly onLongValue: Settings['onLongValue'];
+}
+
+export function laneSettings(settings: Settings): LaneSettings {
+  const { location, cwd, batch, retry, durability, separator, valueFormat, onLongValue } = settings;
+  return { location, cwd, batch, retry, durability, separator, valueFormat, onLongValue };
+}
+
+/** Text of a Run record: the run, and what its default tags are made from. */
+export interface RunRequest extends NewRun {
+  readonly scriptPath: string;
+  readonly parentRunId: string | undefined;
+  /** MLFLOW_RUN_CONTEXT as it was at `startRun`. */
+  readonly context: string | undefined;
+}
+
+/** Text of an End record. */
+export interface EndRequest {
+  readonly status: RunStatus;
+  readonly endTime: number;
+}
+
+/** Text of a Config record. */
+export interface ConfigRequest {
+  readonly path: string;
+  readonly prefix: string | undefined;
+}
+
+/** A run that is open when a worker begins; only of use to one that takes over. */
+export interface OpenRun {
+  readonly slot: RunSlot;
+  readonly request: RunRequest;
+}
+
+export interface LaneTask {
+  readonly memory: LaneMemory;
+  readonly settings: LaneSettings;
+  readonly openRuns: readonly OpenRun[];
+  /** The worker posts on it when the caller asked to be told of settlements or failures. */
+  readonly bell: MessagePort;
+  /** comlink: `LaneControl`. */
+  readonly control: MessagePort;
+}
+
+/** Called over comlink. Failures come as data: an error that crosses loses its class. */
+export interface LaneControl {
+  /** The run's id in the store, once it has been made; undefined when it could not be: its records' failures say why. */
+  storeId(slot: RunSlot, runId: string): Promise<string | undefined>;
+}

@@ -1,0 +1,102 @@
+/**
+ * What the worker tells the caller's thread besides cursors, through a second ring that runs the other
+ * way: which records failed and why, and how the store does. In shared memory, so that it can be read in
+ * a synchronous loop and in an exit hook, and is there before the cursor that passes the record.
+ *
+ * The text is JSON: `[count, [code, fields]]`; empty when the details had no room.
+ */
+import { fromWire, type HeadraceError, toWire, type WireError } from '../errors.js';
+import { INLINE } from '../ring/key-table.js';
+import { EMPTY, NO_ROOM } from '../ring/layout.js';
+import { Kind, RecordReader, type RunSlot, TOO_LARGE, writeTextRecord } from '../ring/record.js';
+import { RingConsumer } from '../ring/consumer.js';
+import { RingProducer } from '../ring/producer.js';
+
+/** Several thousand failures with details between two looks of the caller's thread. */
+export const VERDICT_RING_BYTES: number = 2 ** 20;
+
+/** Above this share of the ring only the bare fact is told, so that facts have room for longer than details. */
+const DETAIL_BYTES = (VERDICT_RING_BYTES / 4) * 3;
+
+export class VerdictWriter {
+  private readonly ring: RingProducer;
+
+  constructor(buffer: SharedArrayBuffer) {
+    this.ring = new RingProducer(buffer);
+  }
+
+  /** `count` records of a run, from `seq` on, are refused. False: no room, even for the fact; try again later. */
+  failed(slot: RunSlot, seq: number, count: number, error: HeadraceError): boolean {
+    // A fact alone speaks of one record: a range must keep its length.
+    return this.write(Kind.Failed, slot, seq, count, toWire(error), count === 1);
+  }
+
+  /** The store did not take a batch for now. Told as far as there is room: the next try tells again. */
+  down(error: HeadraceError): void {
+    this.write(Kind.Down, 0, 0, 0, toWire(error), false);
+  }
+
+  up(): void {
+    this.write(Kind.Up, 0, 0, 0, ['', {}], false);
+  }
+
+  /** Something the user should read, and no failure. */
+  notice(text: string): void {
+    this.write(Kind.Notice, 0, 0, 0, [text, {}], false);
+  }
+
+  /** Makes what was written visible. True: the caller's thread wants a message for it. */
+  publish(): boolean {
+    return this.ring.publish() && this.ring.takeParked();
+  }
+
+  private write(kind: Kind, slot: RunSlot, seq: number, count: number, wire: WireError, factSuffices: boolean): boolean {
+    if (!factSuffices || this.ring.used < DETAIL_BYTES) {
+      const written = writeTextRecord(this.ring, kind, slot, INLINE, '', seq, JSON.stringify([count, wire]));
+      if (written >= 0) return true;
+      if (written !== NO_ROOM && written !== TOO_LARGE) throw new Error(`a verdict could not be written (${written})`);
+      if (!factSuffices) return false;
+    }
+    return writeTextRecord(this.ring, kind, slot, INLINE, '', seq, '') >= 0;
+  }
+}
+
+export interface VerdictListener {
+  /** `error` is undefined when its details had no room. `seq` is the low half of the first record's. */
+  onFailed(slot: RunSlot, seq: number, count: number, error: HeadraceError | undefined): void;
+  onDown(error: HeadraceError): void;
+  onUp(): void;
+  onNotice(text: string): void;
+}
+
+export class VerdictReader {
+  private readonly ring: RingConsumer;
+  private readonly record: RecordReader;
+
+  constructor(buffer: SharedArrayBuffer) {
+    this.ring = new RingConsumer(buffer);
+    this.record = new RecordReader(this.ring);
+  }
+
+  /** Takes everything that has been told. */
+  drain(listener: VerdictListener): void {
+    for (let offset = this.ring.next(); offset !== EMPTY; offset = this.ring.next()) {
+      const kind = this.record.kind(offset);
+      const slot = this.record.run(offset);
+      const seq = this.record.seq(offset);
+      const text = this.record.text(offset);
+      this.ring.release(this.ring.position);
+      // Our own worker wrote it, by `write` above.
+      const [count, wire] = text === '' ? [1, undefined] : (JSON.parse(text) as [number, WireError]);
+      if (kind === Kind.Up) listener.onUp();
+      else if (kind === Kind.Failed) listener.onFailed(slot, seq, count, wire && fromWire(wire));
+      else if (kind === Kind.Down && wire) listener.onDown(fromWire(wire));
+      else if (kind === Kind.Notice && wire) listener.onNotice(wire[0]);
+    }
+  }
+
+  /** Asks for a message at the next verdict. False: there is one already. */
+  askForMessage(): boolean {
+    return this.ring.park();
+  }
+}

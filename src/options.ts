@@ -1,0 +1,243 @@
+import { OptionError } from './errors.js';
+import { isCapacity } from './ring/layout.js';
+import type { ExperimentChoice } from './store/store.js';
+import { parseStoreUri, type StoreLocation } from './store/uri.js';
+
+export interface BatchOptions {
+  /** Params in one batch at most. Default: the store's own (SQLite 10,000). */
+  maxParams?: number;
+  maxMetrics?: number;
+  maxTags?: number;
+  /** All records together. */
+  maxEntities?: number;
+  /** Text of keys and values together, in bytes. */
+  maxBytes?: number;
+  /** Milliseconds that a batch which is not full waits for more, from its first record on. Default 0. A flush doesn't wait. */
+  lingerMs?: number;
+}
+
+/** How a store that is busy or away is tried again; p-retry's names and meanings, times in milliseconds. */
+export interface RetryOptions {
+  /** Default Infinity: `maxRetryTime` ends it. */
+  retries?: number;
+  /** Default 50. */
+  minTimeout?: number;
+  /** Default 5000. */
+  maxTimeout?: number;
+  /** Default 2. */
+  factor?: number;
+  /** Default 600,000. Then the waiting records fail with StoreUnavailableError. */
+  maxRetryTime?: number;
+  /** Default true. */
+  randomize?: boolean;
+}
+
+export interface TrackerOptions {
+  /** `sqlite:///relative.db` or `sqlite:////absolute.db`. Default: MLFLOW_TRACKING_URI, else `sqlite:///mlflow.db`. */
+  uri?: string;
+  /** Default: MLFLOW_EXPERIMENT_NAME, else MLFLOW_EXPERIMENT_ID, else MLflow's `Default`. Made if it is missing. */
+  experiment?: string;
+  /** Worker threads, each with a ring of its own; runs are spread over them. Default 1, at most 64. */
+  workers?: number;
+  /** Bytes of each ring, a power of two from 4096 to 2^30. Default 4 MiB. */
+  ringBytes?: number;
+  batch?: BatchOptions;
+  retry?: RetryOptions;
+  /** `memory` and `os`: commits survive the end of the process. `fsync`: each survives a power cut. Default `os`. */
+  durability?: 'memory' | 'os' | 'fsync';
+  /** A full ring: wait for room, or refuse the record at once. Default `block`. */
+  onFull?: 'block' | 'reject';
+  /** Milliseconds that `onFull: 'block'` waits at most, then RingFullError. Default 5000. */
+  blockTimeoutMs?: number;
+  /** Between the parts of a nested key. Default `.` */
+  separator?: '.' | '/';
+  /** `python` spells values as Python's `str()` does. Default `js`. */
+  valueFormat?: 'js' | 'python';
+  /** Values over MLflow's limit (params 6000, tags 8000 code points): refused, or cut. Default `reject`. */
+  onLongValue?: 'reject' | 'truncate';
+  /** Milliseconds that the end of the process waits for what was accepted. Default 5000. */
+  exitTimeoutMs?: number;
+  /** Land what was accepted on SIGINT and SIGTERM. Default true. */
+  signals?: boolean;
+  /** false, or HEADRACE_DISABLED=1 in the environment: every call does nothing and its receipt has landed. Default true. */
+  enabled?: boolean;
+}
+
+export interface Settings {
+  readonly location: StoreLocation;
+  readonly cwd: string;
+  readonly experiment: ExperimentChoice;
+  readonly workers: number;
+  readonly ringBytes: number;
+  readonly batch: BatchLimits;
+  readonly retry: Required<RetryOptions>;
+  readonly durability: 'memory' | 'os' | 'fsync';
+  readonly onFull: 'block' | 'reject';
+  readonly blockTimeoutMs: number;
+  readonly separator: '.' | '/';
+  readonly valueFormat: 'js' | 'python';
+  readonly onLongValue: 'reject' | 'truncate';
+  readonly exitTimeoutMs: number;
+  readonly signals: boolean;
+  readonly enabled: boolean;
+}
+
+export type BatchLimits = Required<BatchOptions>;
+
+/** A transaction is the cheaper the more it holds; 10,000 rows take about 30 ms. */
+const SQLITE_ROWS = 10_000;
+const SQLITE_BYTES = 8 * 2 ** 20;
+
+const MAX_WORKERS = 64;
+const DEFAULT_RING_BYTES = 4 * 2 ** 20;
+
+/** What the user gave with every default filled in; throws OptionError for the first option that can't be. */
+export function resolveOptions(options: TrackerOptions, env: NodeJS.ProcessEnv, cwd: string): Settings {
+  const check = new OptionCheck('', options, [
+    'uri',
+    'experiment',
+    'workers',
+    'ringBytes',
+    'batch',
+    'retry',
+    'durability',
+    'onFull',
+    'blockTimeoutMs',
+    'separator',
+    'valueFormat',
+    'onLongValue',
+    'exitTimeoutMs',
+    'signals',
+    'enabled',
+  ]);
+  const enabled = check.boolean('enabled', true) && env.HEADRACE_DISABLED !== '1';
+  const uri = check.text('uri', env.MLFLOW_TRACKING_URI || 'sqlite:///mlflow.db');
+  return {
+    // A program that has switched logging off must not fail for a uri that is not served.
+    location: enabled ? parseStoreUri(uri, cwd) : { kind: 'sqlite', path: '', display: '' },
+    cwd,
+    experiment: experimentChoice(check, env),
+    workers: check.integer('workers', 1, 1, MAX_WORKERS),
+    ringBytes: check.capacity('ringBytes', DEFAULT_RING_BYTES),
+    batch: batchLimits(check.child('batch', ['maxParams', 'maxMetrics', 'maxTags', 'maxEntities', 'maxBytes', 'lingerMs'])),
+    retry: retryPolicy(check.child('retry', ['retries', 'minTimeout', 'maxTimeout', 'factor', 'maxRetryTime', 'randomize'])),
+    durability: check.oneOf('durability', 'os', ['memory', 'os', 'fsync']),
+    onFull: check.oneOf('onFull', 'block', ['block', 'reject']),
+    blockTimeoutMs: check.number('blockTimeoutMs', 5000, 0),
+    separator: check.oneOf('separator', '.', ['.', '/']),
+    valueFormat: check.oneOf('valueFormat', 'js', ['js', 'python']),
+    onLongValue: check.oneOf('onLongValue', 'reject', ['reject', 'truncate']),
+    exitTimeoutMs: check.number('exitTimeoutMs', 5000, 0),
+    signals: check.boolean('signals', true),
+    enabled,
+  };
+}
+
+function experimentChoice(check: OptionCheck, env: NodeJS.ProcessEnv): ExperimentChoice {
+  const name = check.text('experiment', '');
+  // MLflow: code wins over MLFLOW_EXPERIMENT_NAME, that over _ID; the two of the environment must agree.
+  return name !== '' ? { name } : { name: env.MLFLOW_EXPERIMENT_NAME || undefined, id: env.MLFLOW_EXPERIMENT_ID || undefined };
+}
+
+function batchLimits(check: OptionCheck): BatchLimits {
+  return {
+    maxParams: check.integer('maxParams', SQLITE_ROWS, 1, SQLITE_ROWS),
+    maxMetrics: check.integer('maxMetrics', SQLITE_ROWS, 1, SQLITE_ROWS),
+    maxTags: check.integer('maxTags', SQLITE_ROWS, 1, SQLITE_ROWS),
+    maxEntities: check.integer('maxEntities', SQLITE_ROWS, 1, SQLITE_ROWS),
+    maxBytes: check.integer('maxBytes', SQLITE_BYTES, 1, 2 ** 30),
+    lingerMs: check.number('lingerMs', 0, 0),
+  };
+}
+
+function retryPolicy(check: OptionCheck): Required<RetryOptions> {
+  const minTimeout = check.number('minTimeout', 50, 0);
+  return {
+    retries: check.number('retries', Number.POSITIVE_INFINITY, 0),
+    minTimeout,
+    maxTimeout: check.number('maxTimeout', Math.max(5000, minTimeout), minTimeout),
+    factor: check.number('factor', 2, 1),
+    maxRetryTime: check.number('maxRetryTime', 600_000, 0),
+    randomize: check.boolean('randomize', true),
+  };
+}
+
+/** Reads one object of options; every complaint names the option by its whole path and shows what it got. */
+class OptionCheck {
+  private readonly path: string;
+  private readonly given: Readonly<Record<string, unknown>>;
+
+  constructor(path: string, given: unknown, known: readonly string[]) {
+    this.path = path;
+    if (given === undefined) {
+      this.given = {};
+      return;
+    }
+    if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+      throw new OptionError({ option: path || 'options', received: show(given), expected: 'an object' });
+    }
+    for (const name of Object.keys(given)) {
+      if (!known.includes(name)) {
+        throw new OptionError({ option: this.name(name), received: 'an unknown option', expected: `one of ${known.join(', ')}` });
+      }
+    }
+    this.given = { ...given };
+  }
+
+  child(name: string, known: readonly string[]): OptionCheck {
+    return new OptionCheck(this.name(name), this.given[name], known);
+  }
+
+  text(name: string, fallback: string): string {
+    const value = this.given[name];
+    if (value === undefined) return fallback;
+    if (typeof value !== 'string' || value === '') throw this.error(name, value, 'a text that is not empty');
+    return value;
+  }
+
+  boolean(name: string, fallback: boolean): boolean {
+    const value = this.given[name] ?? fallback;
+    if (typeof value !== 'boolean') throw this.error(name, value, 'true or false');
+    return value;
+  }
+
+  number(name: string, fallback: number, least: number): number {
+    const value = this.given[name] ?? fallback;
+    if (typeof value !== 'number' || Number.isNaN(value) || value < least) throw this.error(name, value, `a number from ${least}`);
+    return value;
+  }
+
+  integer(name: string, fallback: number, least: number, most: number): number {
+    const value = this.given[name] ?? fallback;
+    if (typeof value !== 'number' || !Number.isInteger(value) || value < least || value > most) {
+      throw this.error(name, value, `a whole number from ${least} to ${most}`);
+    }
+    return value;
+  }
+
+  capacity(name: string, fallback: number): number {
+    const value = this.given[name] ?? fallback;
+    if (typeof value !== 'number' || !isCapacity(value)) throw this.error(name, value, 'a power of two from 4096 to 2^30');
+    return value;
+  }
+
+  oneOf<const T extends string>(name: string, fallback: T, choices: readonly T[]): T {
+    const value = this.given[name] ?? fallback;
+    const choice = choices.find((each) => each === value);
+    if (choice === undefined) throw this.error(name, value, choices.map((each) => `'${each}'`).join(' or '));
+    return choice;
+  }
+
+  private name(name: string): string {
+    return this.path === '' ? name : `${this.path}.${name}`;
+  }
+
+  private error(name: string, received: unknown, expected: string): OptionError {
+    return new OptionError({ option: this.name(name), received: show(received), expected });
+  }
+}
+
+function show(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.length > 100 ? `${value.slice(0, 100)}…` : value);
+  return typeof value === 'object' && value !== null ? 'an object' : String(value);
+}

@@ -1,0 +1,376 @@
+import { resolve as resolvePath } from 'node:path';
+import { Packr } from 'msgpackr/pack';
+import type { FlushOptions, ParamTree, ParamValue, Receipt, Report, Run } from './api.js';
+import {
+  ClosedError,
+  HeadraceError,
+  InvalidKeyError,
+  InvalidValueError,
+  RecordTooLargeError,
+  RingFullError,
+  ValueTooLongError,
+} from './errors.js';
+import type { Lane } from './lane/lane.js';
+import type { CallerClock } from './lane/clock.js';
+import type { ConfigRequest, EndRequest, RunRequest } from './lane/task.js';
+import { CREATION_SEQ, type CallerRefusal, type Ledger } from './ledger.js';
+import type { Settings } from './options.js';
+import { flatten } from './params/flatten.js';
+import { codePoints, cutToCodePoints } from './params/length.js';
+import { PARAM_VALUE_CODE_POINTS, TAG_VALUE_CODE_POINTS } from './params/limits.js';
+import { take } from './params/take.js';
+import { Tag, type Tree } from './params/tree.js';
+import { GroupReceipt, RecordReceipt, RefusedReceipt } from './receipt.js';
+import { INLINE, type KeyWriter, MAX_KEY_UNITS } from './ring/key-table.js';
+import { maxRecordBytes, NO_ROOM } from './ring/layout.js';
+import type { RingProducer } from './ring/producer.js';
+import {
+  KEY_LONE_SURROGATE,
+  KEY_NUL_CHARACTER,
+  Kind,
+  Literal,
+  type RunSlot,
+  TOO_LARGE,
+  type Written,
+  writeBytesRecord,
+  writeMetric,
+  writeMetricWide,
+  writeScalar,
+  writeTextRecord,
+} from './ring/record.js';
+import type { RunStatus } from './store/store.js';
+import { LONE_SURROGATE } from './ring/text.js';
+
+const packr = new Packr({ useRecords: false });
+
+/** What a run needs of its tracker. */
+export interface RunHost {
+  refused(error: HeadraceError): void;
+  /** Waits until these runs have settled and reports on them. */
+  settle(runs: readonly LaneRun[], options: FlushOptions | undefined): Promise<Report>;
+  ended(run: LaneRun): void;
+}
+
+/** A run as the caller holds it: writes records into its lane's ring and hands back receipts. */
+export class LaneRun implements Run {
+  readonly id: string;
+  readonly ledger: Ledger;
+  readonly lane: Lane;
+  private readonly host: RunHost;
+  private readonly settings: Settings;
+  private readonly ring: RingProducer;
+  private readonly keys: KeyWriter;
+  private readonly clock: CallerClock;
+  private readonly slot: RunSlot;
+  /** Why nothing more is taken; undefined while the run is open. */
+  private closed: HeadraceError | undefined;
+  private ending: Promise<Report> | undefined;
+
+  constructor(host: RunHost, settings: Settings, lane: Lane, ledger: Ledger) {
+    this.id = ledger.runId;
+    this.host = host;
+    this.settings = settings;
+    this.lane = lane;
+    this.ledger = ledger;
+    this.ring = lane.ring;
+    this.keys = lane.keys;
+    this.clock = lane.clock;
+    this.slot = ledger.slot;
+  }
+
+  get storeId(): Promise<string> {
+    return this.ledger.outcome(CREATION_SEQ, CREATION_SEQ, false).then(() => this.lane.storeId(this.ledger));
+  }
+
+  get isOpen(): boolean {
+    return this.closed === undefined;
+  }
+
+  // ---- the hot path: no allocation but the receipt, one publishing store ----
+
+  logMetric(key: string, value: number, step: number = 0, timestamp?: number): Receipt {
+    if (timestamp === undefined && typeof value === 'number' && (step | 0) === step && this.closed === undefined) {
+      const id = this.keys.id(key);
+      const stamp = this.clock.stamp();
+      if (id !== INLINE && stamp !== 0) {
+        const ledger = this.ledger;
+        const seq = ledger.issued + 1;
+        if (writeMetric(this.ring, this.slot, id, seq, value, step, stamp) !== NO_ROOM) {
+          ledger.issued = seq;
+          if (this.ring.publish()) this.ring.wake();
+          return new RecordReceipt(ledger, seq);
+        }
+      }
+    }
+    return this.receipt(this.placeMetric(key, value, step, timestamp));
+  }
+
+  logParam(key: string, value: ParamValue): Receipt {
+    if (this.closed === undefined && typeof key === 'string' && key.length <= MAX_KEY_UNITS) {
+      const ledger = this.ledger;
+      const seq = ledger.issued + 1;
+      let written: Written = NO_ROOM;
+      if (typeof value === 'number') {
+        written = writeScalar(this.ring, Kind.Number, this.slot, this.keys.id(key), key, seq, value);
+      } else if (typeof value === 'string' && value.length <= PARAM_VALUE_CODE_POINTS) {
+        written = writeTextRecord(this.ring, Kind.Text, this.slot, this.keys.id(key), key, seq, value);
+      }
+      if (written >= 0) {
+        ledger.issued = seq;
+        if (this.ring.publish()) this.ring.wake();
+        return new RecordReceipt(ledger, seq);
+      }
+    }
+    return this.receipt(this.placeParam(key, value));
+  }
+
+  // ---- bulk: one receipt, one publish ----
+
+  logParams(params: ParamTree, options?: { prefix?: string }): Receipt {
+    return this.group((place) => {
+      flatten(
+        params,
+        options?.prefix,
+        this.settings.separator,
+        (key, value) => place(this.placeParam(key, value)),
+        (_key, error) => place(error),
+      );
+    });
+  }
+
+  logMetrics(metrics: Readonly<Record<string, number>>, step: number = 0): Receipt {
+    return this.group((place) => {
+      for (const [key, value] of entriesOf(metrics, 'metrics')) place(this.placeMetric(key, value, step, undefined));
+    });
+  }
+
+  setTag(key: string, value: string): Receipt {
+    return this.receipt(this.placeTag(key, value));
+  }
+
+  setTags(tags: Readonly<Record<string, string>>): Receipt {
+    return this.group((place) => {
+      for (const [key, value] of entriesOf(tags, 'tags')) place(this.placeTag(key, value));
+    });
+  }
+
+  logConfig(path: string, options?: { prefix?: string }): Receipt {
+    if (typeof path !== 'string' || path === '') {
+      return this.receipt(new InvalidValueError({ key: 'path', reason: 'is no path; give the name of a .json, .yaml, .yml, .toml or .env file' }));
+    }
+    const prefix = options?.prefix;
+    // Absolute now: the program may change its folder before the worker reads the file.
+    const request: ConfigRequest = { path: resolvePath(path), prefix: prefix === undefined ? undefined : String(prefix) };
+    return this.receipt(this.placeControl(Kind.Config, request));
+  }
+
+  // ---- end ----
+
+  flush(options?: FlushOptions): Promise<Report> {
+    return this.host.settle([this], options);
+  }
+
+  end(status: RunStatus = 'FINISHED', options?: FlushOptions): Promise<Report> {
+    this.ending ??= this.endOnce(status, options);
+    return this.ending;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // An end that was asked for already has told its caller how it went.
+    if (this.ending === undefined) await this.end();
+  }
+
+  /** Makes the run in the store: its first record. */
+  begin(request: RunRequest): HeadraceError | undefined {
+    return this.placeControl(Kind.Run, request, true);
+  }
+
+  /** Takes nothing more and writes the record that ends the run; waits for room whatever `onFull` says. */
+  writeEnd(status: RunStatus): HeadraceError | undefined {
+    if (this.closed !== undefined) return undefined;
+    const request: EndRequest = { status, endTime: Date.now() };
+    const error = this.placeControl(Kind.End, request, true);
+    this.refuseFromNowOn(new ClosedError({ what: `run ${this.id} has ended` }));
+    if (error === undefined) this.ledger.endSeq = this.ledger.issued;
+    return error;
+  }
+
+  refuseFromNowOn(reason: HeadraceError): void {
+    this.closed = reason;
+  }
+
+  private async endOnce(status: RunStatus, options: FlushOptions | undefined): Promise<Report> {
+    if (status !== 'FINISHED' && status !== 'FAILED' && status !== 'KILLED') {
+      throw new InvalidValueError({ key: 'status', reason: `is ${String(status)}; a run ends FINISHED, FAILED or KILLED` });
+    }
+    const error = this.writeEnd(status);
+    if (error !== undefined) throw error;
+    const settled = this.ledger.whenSettled().then(() => this.host.ended(this));
+    const report = await this.host.settle([this], options);
+    await settled;
+    return report;
+  }
+
+  // ---- placing a record: every error comes back, none is thrown ----
+
+  private placeMetric(key: string, value: number, step: number, timestamp: number | undefined): HeadraceError | undefined {
+    const problem = this.problemWith(key);
+    if (problem !== undefined) return problem;
+    if (typeof value !== 'number') return new InvalidValueError({ key, reason: `is ${nameOf(value)}; a metric is a number` });
+    if (!Number.isSafeInteger(step)) return new InvalidValueError({ key, reason: `has step ${String(step)}; a step is a whole number` });
+    if (timestamp !== undefined && !(Number.isSafeInteger(timestamp) && timestamp >= 0)) {
+      return new InvalidValueError({ key, reason: `has timestamp ${String(timestamp)}; give whole milliseconds since 1970` });
+    }
+    const at = timestamp ?? Date.now();
+    return this.place(key, 0, (seq) => writeMetricWide(this.ring, this.slot, this.keys.id(key), key, seq, value, step, at));
+  }
+
+  private placeParam(key: string, value: unknown): HeadraceError | undefined {
+    const problem = this.problemWith(key);
+    if (problem !== undefined) return problem;
+    switch (typeof value) {
+      case 'number':
+        return this.placeScalar(Kind.Number, key, value);
+      case 'boolean':
+        return this.placeScalar(Kind.Literal, key, value ? Literal.True : Literal.False);
+      case 'string':
+        return this.placeText(Kind.Text, key, value, PARAM_VALUE_CODE_POINTS);
+      case 'bigint':
+        return this.placeText(Kind.Digits, key, String(value), Number.POSITIVE_INFINITY);
+      default:
+        return value === null ? this.placeScalar(Kind.Literal, key, Literal.Null) : this.placeObject(key, value);
+    }
+  }
+
+  private placeObject(key: string, value: unknown): HeadraceError | undefined {
+    let tree: Tree;
+    try {
+      tree = take(value, key);
+    } catch (error) {
+      if (error instanceof HeadraceError) return error;
+      return new InvalidValueError({ key, reason: `can't be read: ${String(error)}` });
+    }
+    if (typeof tree === 'string') return this.placeText(Kind.Text, key, tree, PARAM_VALUE_CODE_POINTS);
+    if (Array.isArray(tree) && tree[0] === Tag.Date) return this.placeScalar(Kind.Date, key, Number(tree[1]));
+    const packed = packr.pack(tree);
+    return this.place(key, packed.length, (seq) => writeBytesRecord(this.ring, Kind.Tree, this.slot, this.keys.id(key), key, seq, packed));
+  }
+
+  private placeScalar(kind: Kind, key: string, value: number): HeadraceError | undefined {
+    return this.place(key, 0, (seq) => writeScalar(this.ring, kind, this.slot, this.keys.id(key), key, seq, value));
+  }
+
+  private placeTag(key: string, value: string): HeadraceError | undefined {
+    const problem = this.problemWith(key);
+    if (problem !== undefined) return problem;
+    if (typeof value !== 'string') return new InvalidValueError({ key, reason: `is ${nameOf(value)}; a tag is text` });
+    return this.placeText(Kind.Tag, key, value, TAG_VALUE_CODE_POINTS);
+  }
+
+  private placeText(kind: Kind, key: string, value: string, limit: number): HeadraceError | undefined {
+    let text = value;
+    // A code point has two UTF-16 units at most: what is surely too long need not travel.
+    if (text.length > limit * 2) {
+      if (this.settings.onLongValue === 'reject') return new ValueTooLongError({ key, length: codePoints(text), limit });
+      text = cutToCodePoints(text, limit);
+    }
+    return this.place(key, text.length, (seq) => writeTextRecord(this.ring, kind, this.slot, this.keys.id(key), key, seq, text));
+  }
+
+  private placeControl(
+    kind: Kind,
+    request: ConfigRequest | EndRequest | RunRequest,
+    mustWait = false,
+  ): HeadraceError | undefined {
+    if (this.closed !== undefined) return this.closed;
+    const text = JSON.stringify(request);
+    const error = this.place('', text.length, (seq) => writeTextRecord(this.ring, kind, this.slot, INLINE, '', seq, text), mustWait);
+    this.publish();
+    return error;
+  }
+
+  private problemWith(key: string): HeadraceError | undefined {
+    if (this.closed !== undefined) return this.closed;
+    if (typeof key !== 'string') return new InvalidKeyError({ key: nameOf(key), reason: 'is no text; a key is a string' });
+    if (key.length > MAX_KEY_UNITS) return new InvalidKeyError({ key, reason: `has ${codePoints(key)} code points, MLflow takes 250` });
+    return undefined;
+  }
+
+  /** Writes a record, waiting for room as `onFull` says; not published yet. `bytes`: about its size, for the message. */
+  private place(key: string, bytes: number, write: (seq: number) => Written, mustWait = false): HeadraceError | undefined {
+    const seq = this.ledger.issued + 1;
+    let written = write(seq);
+    if (written === NO_ROOM) {
+      // What this call has written so far must be seen, or the room that it takes is never given back.
+      this.publish();
+      const startedAt = performance.now();
+      while (written === NO_ROOM && this.lane.awaitRoom(startedAt, mustWait)) written = write(seq);
+      if (written === NO_ROOM) {
+        const waitedMs = Math.round(performance.now() - startedAt);
+        return this.lane.broken ?? new RingFullError({ neededBytes: this.ring.lacking, waitedMs });
+      }
+    }
+    if (written < 0) return this.refusal(written, key, bytes);
+    this.ledger.issued = seq;
+    return undefined;
+  }
+
+  private refusal(written: Written, key: string, bytes: number): HeadraceError {
+    switch (written) {
+      case TOO_LARGE:
+        return new RecordTooLargeError({ key, bytes, limit: maxRecordBytes(this.ring.capacity) });
+      case KEY_LONE_SURROGATE:
+        return new InvalidKeyError({ key, reason: 'holds half of a surrogate pair, which UTF-8 can not store' });
+      case KEY_NUL_CHARACTER:
+        return new InvalidKeyError({ key, reason: 'holds a NUL character, which stores alter or refuse' });
+      case LONE_SURROGATE:
+        return new InvalidValueError({ key, reason: 'holds half of a surrogate pair, which UTF-8 can not store' });
+      default:
+        return new InvalidValueError({ key, reason: 'holds a NUL character, which stores alter or refuse' });
+    }
+  }
+
+  private publish(): void {
+    if (this.ring.publish()) this.ring.wake();
+  }
+
+  /** For what was placed last, or for why it was not. */
+  private receipt(error: HeadraceError | undefined): Receipt {
+    if (error !== undefined) return new RefusedReceipt(this.refuse(error));
+    this.publish();
+    return new RecordReceipt(this.ledger, this.ledger.issued);
+  }
+
+  private group(fill: (place: (error: HeadraceError | undefined) => void) => void): Receipt {
+    const from = this.ledger.issued + 1;
+    const refusals: CallerRefusal[] = [];
+    const place = (error: HeadraceError | undefined): void => {
+      if (error !== undefined) refusals.push(this.refuse(error));
+    };
+    try {
+      fill(place);
+    } catch (error) {
+      place(error instanceof HeadraceError ? error : new InvalidValueError({ key: '', reason: `can't be read: ${String(error)}` }));
+    }
+    this.publish();
+    return new GroupReceipt(this.ledger, from, this.ledger.issued, refusals);
+  }
+
+  private refuse(error: HeadraceError): CallerRefusal {
+    this.host.refused(error);
+    return this.ledger.refuse(error);
+  }
+}
+
+function entriesOf<T>(given: Readonly<Record<string, T>>, what: string): [string, T][] {
+  if (typeof given === 'object' && given !== null && !Array.isArray(given)) return Object.entries(given);
+  throw new InvalidValueError({ key: '', reason: `is ${nameOf(given)}; give an object of ${what}` });
+}
+
+function nameOf(value: unknown): string {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'an array';
+  const type = typeof value;
+  if (type === 'object') return 'an object';
+  return type === 'undefined' ? 'undefined' : `a ${type}`;
+}

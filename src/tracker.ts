@@ -1,0 +1,345 @@
+import { randomUUID } from 'node:crypto';
+import { EventEmitter } from 'node:events';
+import { userInfo } from 'node:os';
+import type { FlushOptions, Report, Run, StartRunOptions, Tracker, TrackerEvents, TrackerStats } from './api.js';
+import { DisabledTracker } from './disabled.js';
+import { FlushTimeoutError, type HeadraceError, LogFailuresError, OptionError, ParamConflictError } from './errors.js';
+import { endingStatus, type Exiting, finishAtExit, forgetAtExit, updateSignals } from './exit.js';
+import { Lane, type LaneEvents } from './lane/lane.js';
+import type { RunRequest } from './lane/task.js';
+import type { Unreported } from './failures.js';
+import { Ledger, MAX_LISTED } from './ledger.js';
+import { resolveOptions, type Settings, type TrackerOptions } from './options.js';
+import { LaneRun, type RunHost } from './run.js';
+import type { RunStatus } from './store/store.js';
+
+const DEFAULT_FLUSH_MS = 30_000;
+
+/** MLflow: `^[a-zA-Z0-9][\w\-]{0,255}$` */
+const RUN_ID = /^[a-zA-Z0-9][\w-]{0,255}$/;
+
+/**
+ * Starts a tracker. Synchronous; the worker boots behind it. Throws OptionError for an option that can't
+ * be, and nothing else: a store that can't be used is told by the receipts.
+ */
+export function createTracker(options: TrackerOptions = {}): Tracker {
+  const settings = resolveOptions(options, process.env, process.cwd());
+  return settings.enabled ? new LaneTracker(settings) : new DisabledTracker();
+}
+
+class LaneTracker implements Tracker, RunHost, Exiting, LaneEvents {
+  private readonly settings: Settings;
+  private readonly lanes: readonly Lane[];
+  private readonly emitter = new EventEmitter();
+  /** Runs that have not ended, or whose end has not settled. */
+  private readonly runs = new Map<string, LaneRun>();
+  /** What ended runs leave behind for `stats` and for the next report. */
+  private readonly past = { accepted: 0, landed: 0, failed: 0 };
+  private unreported: Unreported[] = [];
+  private nextLane = 0;
+  private flushes = 0;
+  private closing: Promise<Report> | undefined;
+  private lastError: HeadraceError | undefined;
+
+  constructor(settings: Settings) {
+    this.settings = settings;
+    this.lanes = Array.from({ length: settings.workers }, () => new Lane(settings, this));
+    finishAtExit(this);
+  }
+
+  startRun(options: StartRunOptions = {}): Run {
+    checkRunOptions(options);
+    if (this.closing !== undefined) throw new OptionError({ option: 'startRun', received: 'a call after close', expected: 'an open tracker' });
+    const resumed = options.runId ?? takeRunIdFromEnvironment();
+    const id = resumed ?? randomUUID().replaceAll('-', '');
+    const open = this.runs.get(id);
+    const run = open?.isOpen ? open : this.begin(id, resumed !== undefined, options);
+    if (open === run && options.tags !== undefined) run.setTags(options.tags);
+    if (options.params !== undefined) run.logParams(options.params);
+    return run;
+  }
+
+  async withRun<T>(options: StartRunOptions, fn: (run: Run) => Promise<T> | T): Promise<T> {
+    const run = this.startRun(options);
+    let result: T;
+    try {
+      result = await fn(run);
+    } catch (error) {
+      // What `fn` threw is what the caller must see; records refused meanwhile stay for the next report.
+      await run.end('FAILED', { throwOnFailure: false }).catch(() => undefined);
+      throw error;
+    }
+    await run.end();
+    return result;
+  }
+
+  flush(options?: FlushOptions): Promise<Report> {
+    return this.settle([...this.runs.values()], options, true);
+  }
+
+  close(options?: FlushOptions): Promise<Report> {
+    this.closing ??= this.closeOnce(options);
+    return this.closing;
+  }
+
+  stats(): TrackerStats {
+    const total = { ...this.past };
+    for (const { ledger } of this.runs.values()) {
+      const { accepted, landed, failed } = ledger.counts();
+      total.accepted += accepted;
+      total.landed += landed;
+      total.failed += failed;
+    }
+    const { lanes } = this;
+    return {
+      ...total,
+      // Without a journal in front of the store, what is durable is what has landed.
+      durable: total.landed,
+      ringBytes: { used: sum(lanes, (lane) => lane.ringUsed), capacity: lanes.length * this.settings.ringBytes },
+      batches: sum(lanes, (lane) => lane.batches),
+      retries: sum(lanes, (lane) => lane.retries),
+      lastError: this.lastError,
+    };
+  }
+
+  on<E extends keyof TrackerEvents>(event: E, listener: TrackerEvents[E]): this {
+    this.emitter.on(event, listener);
+    return this;
+  }
+
+  off<E extends keyof TrackerEvents>(event: E, listener: TrackerEvents[E]): this {
+    this.emitter.off(event, listener);
+    return this;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  // ---- RunHost ----
+
+  refused(error: HeadraceError): void {
+    this.lastError = error;
+    this.emit('error', error);
+    if (error instanceof ParamConflictError) this.emit('conflict', error);
+  }
+
+  async settle(runs: readonly LaneRun[], options: FlushOptions = {}, wholeTracker = false): Promise<Report> {
+    const timeoutMs = options.timeoutMs ?? DEFAULT_FLUSH_MS;
+    this.setUrgent(1);
+    const inTime = await within(timeoutMs, Promise.all(runs.map((run) => run.ledger.whenSettled())));
+    this.setUrgent(-1);
+    const { report, count } = this.report(runs, wholeTracker);
+    if (!inTime && report.pending > 0) throw new FlushTimeoutError({ timeoutMs, report });
+    if (count > 0 && options.throwOnFailure !== false) throw new LogFailuresError({ errors: report.failures, count });
+    return report;
+  }
+
+  ended(run: LaneRun): void {
+    if (this.runs.get(run.id) !== run) return;
+    const { accepted, landed, failed } = run.ledger.counts();
+    this.past.accepted += accepted;
+    this.past.landed += landed;
+    this.past.failed += failed;
+    this.runs.delete(run.id);
+    run.lane.removeRun(run.ledger);
+    updateSignals();
+    // Behind the caller of `end`, who has the first right to report them.
+    setImmediate(() => {
+      const unreported = run.ledger.takeUnreported();
+      if (unreported.count > 0) this.unreported.push(unreported);
+    });
+  }
+
+  // ---- LaneEvents ----
+
+  failed(error: HeadraceError): void {
+    this.refused(error);
+  }
+
+  broken(error: HeadraceError): void {
+    for (const run of this.runs.values()) if (run.lane.broken !== undefined) run.refuseFromNowOn(error);
+    this.refused(error);
+  }
+
+  down(error: HeadraceError): void {
+    this.lastError = error;
+    this.emit('backend-down', error);
+  }
+
+  up(): void {
+    this.emit('backend-up');
+  }
+
+  notice(text: string): void {
+    process.emitWarning(text, { type: 'HeadraceWarning' });
+  }
+
+  // ---- Exiting ----
+
+  get handlesSignals(): boolean {
+    return this.settings.signals;
+  }
+
+  get hasOpenRuns(): boolean {
+    for (const run of this.runs.values()) if (run.isOpen) return true;
+    return false;
+  }
+
+  finishInPlace(status: RunStatus | undefined): string[] {
+    const deadline = performance.now() + this.settings.exitTimeoutMs;
+    const runs = [...this.runs.values()];
+    if (status !== undefined) for (const run of runs) run.writeEnd(status);
+    this.setUrgent(1);
+    for (const lane of this.lanes) {
+      const own = runs.filter((run) => run.lane === lane);
+      lane.waitInPlace(() => own.every(({ ledger }) => ledger.settled() >= ledger.issued), deadline);
+    }
+    if (status === undefined) {
+      this.setUrgent(-1);
+      return [];
+    }
+    for (const lane of this.lanes) lane.stopInPlace();
+    return this.lastWords(runs);
+  }
+
+  private lastWords(runs: readonly LaneRun[]): string[] {
+    const { report, count } = this.report(runs, true);
+    const lines: string[] = [];
+    if (report.pending > 0) {
+      lines.push(`${report.pending} of ${report.accepted} records had not landed in ${this.settings.location.display} within ${this.settings.exitTimeoutMs} ms and are lost`);
+    }
+    if (count > 0) lines.push(new LogFailuresError({ errors: report.failures, count }).message);
+    return lines;
+  }
+
+  // ---- within ----
+
+  private begin(id: string, resume: boolean, options: StartRunOptions): LaneRun {
+    const lane = this.lanes[this.nextLane++ % this.lanes.length] as Lane; // there is at least one
+    const ledger = new Ledger(id, lane.takeSlot(), lane.table, lane);
+    const run = new LaneRun(this, this.settings, lane, ledger);
+    const request = this.request(id, resume, options);
+    lane.addRun(ledger, request);
+    this.runs.set(id, run);
+    const error = run.begin(request);
+    if (error !== undefined) {
+      this.runs.delete(id);
+      lane.removeRun(ledger);
+      throw error;
+    }
+    updateSignals();
+    return run;
+  }
+
+  private request(id: string, resume: boolean, options: StartRunOptions): RunRequest {
+    return {
+      id,
+      resume,
+      experiment: options.experiment === undefined ? this.settings.experiment : { name: options.experiment },
+      name: options.name,
+      userId: userName(),
+      startTime: Date.now(),
+      tags: Object.entries(options.tags ?? {}),
+      scriptPath: process.argv[1] ?? '',
+      parentRunId: options.parentRunId,
+      context: process.env.MLFLOW_RUN_CONTEXT,
+    };
+  }
+
+  private async closeOnce(options: FlushOptions | undefined): Promise<Report> {
+    const runs = [...this.runs.values()];
+    const ends = runs.map((run) => run.writeEnd(endingStatus(0)));
+    const failedEnd = ends.find((error) => error !== undefined);
+    try {
+      const report = await this.settle(runs, options, true);
+      if (failedEnd !== undefined) throw failedEnd;
+      return report;
+    } finally {
+      await Promise.all(this.lanes.map((lane) => lane.close(options?.timeoutMs ?? DEFAULT_FLUSH_MS)));
+      forgetAtExit(this);
+    }
+  }
+
+  private report(runs: readonly LaneRun[], wholeTracker: boolean): { report: Report; count: number } {
+    const total = { accepted: 0, landed: 0, failed: 0, pending: 0 };
+    if (wholeTracker) Object.assign(total, this.past);
+    const unreported = runs.map(({ ledger }) => ledger.takeUnreported());
+    for (const { ledger } of runs) {
+      const counts = ledger.counts();
+      total.accepted += counts.accepted;
+      total.landed += counts.landed;
+      total.failed += counts.failed;
+      total.pending += counts.pending;
+    }
+    if (wholeTracker) unreported.push(...this.unreported.splice(0));
+    return {
+      report: { ...total, failures: unreported.flatMap(({ errors }) => errors).slice(0, MAX_LISTED) },
+      count: sum(unreported, ({ count }) => count),
+    };
+  }
+
+  private setUrgent(change: 1 | -1): void {
+    this.flushes += change;
+    for (const lane of this.lanes) lane.setUrgent(this.flushes > 0);
+  }
+
+  /** In a microtask: a listener that throws must not make a logging call throw. Without a listener `error` is silent. */
+  private emit(event: keyof TrackerEvents, ...args: unknown[]): void {
+    if (this.emitter.listenerCount(event) > 0) queueMicrotask(() => this.emitter.emit(event, ...args));
+  }
+}
+
+function checkRunOptions(options: StartRunOptions): void {
+  for (const name of ['experiment', 'name', 'parentRunId'] as const) {
+    const value: unknown = options[name];
+    if (value !== undefined && (typeof value !== 'string' || value === '')) {
+      throw new OptionError({ option: `startRun.${name}`, received: String(value), expected: 'a text that is not empty' });
+    }
+  }
+  const { runId, tags } = options;
+  if (runId !== undefined && !(typeof runId === 'string' && RUN_ID.test(runId))) {
+    throw new OptionError({ option: 'startRun.runId', received: String(runId), expected: 'a run id: letters, digits, - and _' });
+  }
+  if (tags !== undefined && (typeof tags !== 'object' || tags === null || Object.values(tags).some((value) => typeof value !== 'string'))) {
+    throw new OptionError({ option: 'startRun.tags', received: 'something else', expected: 'an object of texts' });
+  }
+}
+
+/** MLflow: the variable names the run for the first start only, and is gone afterwards. */
+function takeRunIdFromEnvironment(): string | undefined {
+  const id = process.env.MLFLOW_RUN_ID;
+  delete process.env.MLFLOW_RUN_ID;
+  if (id === undefined || id === '') return undefined;
+  if (!RUN_ID.test(id)) throw new OptionError({ option: 'MLFLOW_RUN_ID', received: id, expected: 'a run id: letters, digits, - and _' });
+  return id;
+}
+
+/** As Python's getpass.getuser, which MLflow asks. */
+function userName(): string {
+  const { LOGNAME, USER, LNAME, USERNAME } = process.env;
+  const named = LOGNAME || USER || LNAME || USERNAME;
+  if (named) return named;
+  try {
+    return userInfo().username;
+  } catch {
+    // A container's user may have no entry in the system's list.
+    return 'unknown';
+  }
+}
+
+async function within(timeoutMs: number, work: Promise<unknown>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<false>((resolve) => {
+    timer = setTimeout(resolve, Math.min(timeoutMs, 2 ** 31 - 1), false);
+  });
+  try {
+    return await Promise.race([work.then(() => true), timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function sum<T>(items: readonly T[], amount: (item: T) => number): number {
+  return items.reduce((total, item) => total + amount(item), 0);
+}
