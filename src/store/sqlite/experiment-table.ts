@@ -1,0 +1,85 @@
+/** Which experiment a run goes to, by MLflow's rules. All of it within a transaction that holds the write lock. */
+import { ExperimentError } from '../../errors.js';
+import type { ExperimentChoice } from '../store.js';
+import { columnNames } from './database-file.js';
+import type { Connection, SqlRow } from './driver.js';
+
+/** Where runs go that name no experiment. */
+const DEFAULT_ID = '0';
+
+export interface Experiment {
+  readonly id: number;
+  readonly location: string | undefined;
+}
+
+const COLUMNS = 'experiment_id AS id, name, lifecycle_stage AS stage, artifact_location AS location';
+
+export class ExperimentTable {
+  private readonly connection: Connection;
+  private readonly artifactRoot: string;
+
+  constructor(connection: Connection, artifactRoot: string) {
+    this.connection = connection;
+    this.artifactRoot = artifactRoot;
+  }
+
+  choose({ name, id }: ExperimentChoice): Experiment {
+    if (id !== undefined) return this.named(id, name);
+    if (name !== undefined) return usable(this.byName(name) ?? this.create(name), name);
+    return usable(this.byId(DEFAULT_ID) ?? this.create('Default', Number(DEFAULT_ID)), DEFAULT_ID);
+  }
+
+  private named(id: string, name: string | undefined): Experiment {
+    const found = this.byId(id);
+    if (found === undefined) {
+      throw new ExperimentError({ experiment: id, reason: 'is not in the store; give the id of one that is, or a name, which is made if missing' });
+    }
+    if (name !== undefined && found.name !== name) {
+      throw new ExperimentError({
+        experiment: name,
+        reason: `is not the one with id ${id}, which is named ${JSON.stringify(found.name)}; give only one of the two`,
+      });
+    }
+    return usable(found, id);
+  }
+
+  private byId(id: string): SqlRow | undefined {
+    // MLflow's SQL store knows integers only; others would be compared as text.
+    if (!/^\d{1,15}$/.test(id)) return undefined;
+    return this.connection.prepare(`SELECT ${COLUMNS} FROM experiments WHERE experiment_id = ?`).get({}, [Number(id)]);
+  }
+
+  private byName(name: string): SqlRow | undefined {
+    // Since 1b5f0d9ad7c1 a name is unique within a workspace only. Read every time: MLflow may have migrated the file.
+    const workspaces = columnNames(this.connection, 'experiments').has('workspace');
+    const inDefault = workspaces ? " AND workspace = 'default'" : '';
+    return this.connection.prepare(`SELECT ${COLUMNS} FROM experiments WHERE name = ?${inDefault}`).get({}, [name]);
+  }
+
+  private create(name: string, id: number | null = null): SqlRow {
+    const now = Date.now();
+    const made = this.connection
+      .prepare(
+        'INSERT INTO experiments (experiment_id, name, lifecycle_stage, creation_time, last_update_time) ' +
+          "VALUES (?, ?, 'active', ?, ?) RETURNING experiment_id AS id",
+      )
+      .get({}, [id, name, now, now]);
+    const location = `${this.artifactRoot}/${made?.id}`;
+    this.connection.prepare('UPDATE experiments SET artifact_location = ? WHERE experiment_id = ?').run({}, [location, made?.id ?? null]);
+    return { id: made?.id ?? null, name, stage: 'active', location };
+  }
+}
+
+function usable(row: SqlRow, asked: string): Experiment {
+  if (row.stage === 'deleted') {
+    throw new ExperimentError({ experiment: asked, reason: 'is deleted; restore it ("mlflow experiments restore") or use another name' });
+  }
+  return { id: Number(row.id), location: row.location === null ? undefined : String(row.location) };
+}
+
+/** As MLflow appends to a location: to the path of a URI, before its query. */
+export function appendPath(location: string, path: string): string {
+  const cut = /^[a-z][a-z0-9+.-]*:/i.test(location) ? location.search(/[?#]/) : -1;
+  const base = cut < 0 ? location : location.slice(0, cut);
+  return `${base}${base.endsWith('/') ? '' : '/'}${path}${cut < 0 ? '' : location.slice(cut)}`;
+}
