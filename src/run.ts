@@ -18,6 +18,7 @@ import type { Settings } from './options.js';
 import { flatten } from './params/flatten.js';
 import { codePoints, cutToCodePoints } from './params/length.js';
 import { PARAM_VALUE_CODE_POINTS, TAG_VALUE_CODE_POINTS } from './params/limits.js';
+import { thrownText } from './params/kind.js';
 import { take } from './params/take.js';
 import { Tag, type Tree } from './params/tree.js';
 import { GroupReceipt, RecordReceipt, RefusedReceipt } from './receipt.js';
@@ -89,7 +90,7 @@ export class LaneRun implements Run {
   // ---- the hot path: no allocation but the receipt, one publishing store ----
 
   logMetric(key: string, value: number, step: number = 0, timestamp?: number): Receipt {
-    if (timestamp === undefined && typeof value === 'number' && (step | 0) === step && this.closed === undefined) {
+    if (timestamp === undefined && typeof value === 'number' && typeof step === 'number' && (step | 0) === step && this.closed === undefined) {
       const id = this.keys.id(key);
       const stamp = this.clock.stamp();
       if (id !== INLINE && stamp !== 0) {
@@ -158,10 +159,16 @@ export class LaneRun implements Run {
     if (typeof path !== 'string' || path === '') {
       return this.receipt(new InvalidValueError({ key: 'path', reason: 'is no path; give the name of a .json, .yaml, .yml, .toml or .env file' }));
     }
-    const prefix = options?.prefix;
-    // Absolute now: the program may change its folder before the worker reads the file.
-    const request: ConfigRequest = { path: resolvePath(path), prefix: prefix === undefined ? undefined : String(prefix) };
-    return this.receipt(this.placeControl(Kind.Config, request));
+    try {
+      const prefix = options?.prefix;
+      if (prefix !== undefined && typeof prefix !== 'string') throw new InvalidValueError({ key: 'prefix', reason: `is ${nameOf(prefix)}; give a text` });
+      // Absolute now: the program may change its folder before the worker reads the file.
+      const request: ConfigRequest = { path: resolvePath(path), prefix };
+      return this.receipt(this.placeControl(Kind.Config, request));
+    } catch (error) {
+      // A getter of `options`, or a current folder that is gone.
+      return this.receipt(unreadable('path', error));
+    }
   }
 
   // ---- end ----
@@ -217,9 +224,9 @@ export class LaneRun implements Run {
     const problem = this.problemWith(key);
     if (problem !== undefined) return problem;
     if (typeof value !== 'number') return new InvalidValueError({ key, reason: `is ${nameOf(value)}; a metric is a number` });
-    if (!Number.isSafeInteger(step)) return new InvalidValueError({ key, reason: `has step ${String(step)}; a step is a whole number` });
+    if (!Number.isSafeInteger(step)) return new InvalidValueError({ key, reason: `has step ${numberOrName(step)}; a step is a whole number` });
     if (timestamp !== undefined && !(Number.isSafeInteger(timestamp) && timestamp >= 0)) {
-      return new InvalidValueError({ key, reason: `has timestamp ${String(timestamp)}; give whole milliseconds since 1970` });
+      return new InvalidValueError({ key, reason: `has timestamp ${numberOrName(timestamp)}; give whole milliseconds since 1970` });
     }
     const at = timestamp ?? Date.now();
     return this.place(key, 0, (seq) => writeMetricWide(this.ring, this.slot, this.keys.id(key), key, seq, value, step, at));
@@ -247,8 +254,7 @@ export class LaneRun implements Run {
     try {
       tree = take(value, key);
     } catch (error) {
-      if (error instanceof HeadraceError) return error;
-      return new InvalidValueError({ key, reason: `can't be read: ${String(error)}` });
+      return unreadable(key, error);
     }
     if (typeof tree === 'string') return this.placeText(Kind.Text, key, tree, PARAM_VALUE_CODE_POINTS);
     if (Array.isArray(tree) && tree[0] === Tag.Date) return this.placeScalar(Kind.Date, key, Number(tree[1]));
@@ -350,7 +356,7 @@ export class LaneRun implements Run {
     try {
       fill(place);
     } catch (error) {
-      place(error instanceof HeadraceError ? error : new InvalidValueError({ key: '', reason: `can't be read: ${String(error)}` }));
+      place(unreadable('', error));
     }
     this.publish();
     return new GroupReceipt(this.ledger, from, this.ledger.issued, refusals);
@@ -365,6 +371,14 @@ export class LaneRun implements Run {
 function entriesOf<T>(given: Readonly<Record<string, T>>, what: string): [string, T][] {
   if (typeof given === 'object' && given !== null && !Array.isArray(given)) return Object.entries(given);
   throw new InvalidValueError({ key: '', reason: `is ${nameOf(given)}; give an object of ${what}` });
+}
+
+function unreadable(key: string, thrown: unknown): HeadraceError {
+  return thrown instanceof HeadraceError ? thrown : new InvalidValueError({ key, reason: `can't be read: ${thrownText(thrown)}` });
+}
+
+function numberOrName(value: unknown): string {
+  return typeof value === 'number' ? String(value) : nameOf(value);
 }
 
 function nameOf(value: unknown): string {

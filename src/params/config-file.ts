@@ -1,4 +1,4 @@
-/** Reads a config file into params, in the worker. Only `logConfig` comes here, so its parsers load with the first one. */
+/** Reads a config file into params, in the worker. */
 import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs';

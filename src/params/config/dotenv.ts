@@ -1,4 +1,4 @@
-import dotenv from 'dotenv';
+import { load } from './load.js';
 import { MalformedError, type ParsedMap, placeAt } from './parsed.js';
 
 /** What the name of a secret ends with, whatever its case, one or several. */
@@ -21,6 +21,8 @@ export interface DotenvFile {
  * here, and each value is given to dotenv alone.
  */
 export function parseDotenv(source: string): DotenvFile {
+  // `require` knows no types.
+  const dotenv = load('dotenv') as typeof import('dotenv');
   const text = source.replace(/\r\n?/g, '\n');
   const params: ParsedMap = new Map();
   const omitted = new Set<string>();

@@ -1,8 +1,11 @@
-import { type Node, type ParseError, parseTree, printParseErrorCode } from 'jsonc-parser';
+import type { Node, ParseError } from 'jsonc-parser';
+import { load } from './load.js';
 import { MalformedError, type Parsed, type ParsedMap, placeAt } from './parsed.js';
 
 /** Strict JSON. JSON.parse would do but for three things: places, duplicate keys, and numbers as they are spelled. */
 export function parseJson(text: string): ParsedMap {
+  // `require` knows no types.
+  const { parseTree, printParseErrorCode } = load('jsonc-parser') as typeof import('jsonc-parser');
   const errors: ParseError[] = [];
   const root = parseTree(text, errors, { disallowComments: true, allowTrailingComma: false });
   const [first] = errors;

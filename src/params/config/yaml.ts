@@ -1,4 +1,5 @@
-import { type Document, isAlias, isMap, type Node, parseDocument, visit } from 'yaml';
+import type { Document, Node } from 'yaml';
+import { load } from './load.js';
 import { MalformedError, type Parsed, type ParsedMap, placeAt } from './parsed.js';
 
 /** Uses of anchors in one file, weighed by what they multiply into: far above real files, far below an attack. */
@@ -6,7 +7,9 @@ const MAX_ALIASES = 10_000;
 
 /** YAML 1.2 (so `yes` and `1_000` are text), with merge keys. Dates are text: the core schema has none. */
 export function parseYaml(text: string): ParsedMap {
-  const document = parseDocument(text, {
+  // `require` knows no types.
+  const yaml = load('yaml') as typeof import('yaml');
+  const document = yaml.parseDocument(text, {
     version: '1.2',
     schema: 'core',
     merge: true,
@@ -25,7 +28,7 @@ export function parseYaml(text: string): ParsedMap {
   if (error !== undefined) {
     throw new MalformedError(`malformed YAML: ${error.code.toLowerCase().replaceAll('_', ' ')}`, placeAt(text, error.pos[0]));
   }
-  refuseUnknownAliases(document, text);
+  refuseUnknownAliases(yaml, document, text);
   const root: Node | null = document.contents;
   let parsed: Parsed;
   try {
@@ -33,21 +36,22 @@ export function parseYaml(text: string): ParsedMap {
     parsed = document.toJS({ mapAsMap: true, maxAliasCount: MAX_ALIASES }) as Parsed;
   } catch (problem) {
     if (problem instanceof ReferenceError) throw new MalformedError('aliases expand to too many values');
+    if (problem instanceof RangeError) throw problem;
     // A merge key of something that is no mapping.
     throw new MalformedError('malformed YAML: a merge key (<<) needs a mapping or a list of mappings');
   }
   // An empty file, or one with comments only.
   if (parsed === null) return new Map();
-  if (!isMap(root) || !(parsed instanceof Map)) {
+  if (!yaml.isMap(root) || !(parsed instanceof Map)) {
     throw new MalformedError('the top level must be a mapping', placeAt(text, root?.range?.[0] ?? 0));
   }
   return parsed;
 }
 
 /** The library finds these too, but too late to tell the place. */
-function refuseUnknownAliases(document: Document.Parsed, text: string): void {
-  visit(document, (_key, node) => {
-    if (isAlias(node) && node.resolve(document) === undefined) {
+function refuseUnknownAliases(yaml: typeof import('yaml'), document: Document.Parsed, text: string): void {
+  yaml.visit(document, (_key, node) => {
+    if (yaml.isAlias(node) && node.resolve(document) === undefined) {
       throw new MalformedError('malformed YAML: unknown alias', placeAt(text, node.range?.[0] ?? 0));
     }
   });

@@ -1,0 +1,83 @@
+/** Verdicts of a real MLflow server (2.22.5 and 3.17.2) on keys of params. Spelled out here, not computed. */
+export const ACCEPTED: readonly string[] = [
+  'a',
+  'Ab-5_',
+  'a/b/c',
+  'a.b.c',
+  '.a',
+  'b.',
+  'a..a/._./o_O/.e.',
+  'a b/c d',
+  ' ',
+  'a b ',
+  'a:b',
+  'größe',
+  '学习率',
+  'x²',
+  'ª',
+  'Ⅷ',
+  '٣',
+  'é',
+  'k'.repeat(250),
+  '学'.repeat(250),
+  '\u{10400}'.repeat(250),
+];
+
+/** Python's `$` also matches before a last newline: the server stores this key. headrace refuses it. */
+export const ACCEPTED_BY_SERVER_ONLY: readonly string[] = ['a\n'];
+
+export const BAD_CHARACTERS: readonly string[] = [
+  '\\',
+  'a\n\n',
+  '\na',
+  'a\tb',
+  'a\r',
+  'a$',
+  'a\\b',
+  'a,b',
+  'a(',
+  'a[0]',
+  'a=b',
+  'a@b',
+  'a%',
+  'a|b',
+  'a;b',
+  'a"b',
+  "a'b",
+  'a#b',
+  'a+b',
+  'a*b',
+  'a{b',
+  'a<b',
+  'a&b',
+  'a?b',
+  'a!b',
+  'a~b',
+  'a^b',
+  'a\u00a0b',
+  'e\u0301',
+  'a\u094d',
+  '😀',
+  '\u200b',
+  'a\u0000b',
+  'a\u2028',
+];
+
+/** Key, and what the server says that it resolves to. */
+export const BAD_PATHS: Readonly<Record<string, string>> = {
+  '.': '.',
+  '/': '/',
+  '..': '..',
+  '//': '//',
+  'a//b': 'a/b',
+  'a/./b': 'a/b',
+  '/a': '/a',
+  'a/': 'a',
+  './': '.',
+  '/./': '/',
+  '..a': '..a',
+  '...': '...',
+  'a/../b': 'b',
+};
+
+export const TOO_LONG: readonly string[] = ['k'.repeat(251), '学'.repeat(251), '\u{10400}'.repeat(251)];
