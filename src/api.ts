@@ -40,7 +40,7 @@ export interface Report {
   readonly failed: number;
   /** Accepted, neither landed nor failed when the wait ended. */
   readonly pending: number;
-  /** Failures that nobody awaited and that no earlier report named; at most 100 of them. */
+  /** Failures that nobody awaited and that no earlier report named; at most 20 of them. */
   readonly failures: readonly HeadraceError[];
 }
 
@@ -113,4 +113,3 @@ export interface Tracker extends AsyncDisposable {
   on<E extends keyof TrackerEvents>(event: E, listener: TrackerEvents[E]): this;
   off<E extends keyof TrackerEvents>(event: E, listener: TrackerEvents[E]): this;
 }
-

@@ -209,8 +209,8 @@ export class FlushTimeoutError extends HeadraceError {
   constructor(fields: { timeoutMs: number; report: Report }) {
     super(
       'HEADRACE_FLUSH_TIMEOUT',
-      `${fields.report.pending} of ${fields.report.accepted} records had not settled within ${fields.timeoutMs} ms; ` +
-        'they are still being sent: wait again, or raise timeoutMs',
+      `${fields.report.pending} of ${fields.report.accepted} records, or the start or end of a run, had not settled within ` +
+        `${fields.timeoutMs} ms; it goes on behind: wait again, or raise timeoutMs`,
     );
     this.timeoutMs = fields.timeoutMs;
     this.report = fields.report;
@@ -244,7 +244,10 @@ export class ForgottenFailureError extends HeadraceError {
   readonly runId: string;
 
   constructor(fields: { runId: string }) {
-    super('HEADRACE_FORGOTTEN_FAILURE', `a record of run ${fields.runId} was refused; so many were that its details are no longer kept`);
+    super(
+      'HEADRACE_FORGOTTEN_FAILURE',
+      `a record of run ${fields.runId} was refused; so many were that its details are no longer kept`,
+    );
     this.runId = fields.runId;
   }
 }
@@ -259,7 +262,7 @@ export class TooManyRunsError extends HeadraceError {
   }
 }
 
-/** Several failures at once: of a bulk call, or of calls whose receipts nobody awaited. `errors` holds each (the first 100). */
+/** Several failures at once: of a bulk call, or of calls whose receipts nobody awaited. `errors` holds each (the first 20). */
 export class LogFailuresError extends AggregateError {
   readonly code: string = 'HEADRACE_LOG_FAILURES';
   /** How many records failed; may exceed `errors.length`. */
@@ -271,7 +274,10 @@ export class LogFailuresError extends AggregateError {
     const keys = fields.errors.flatMap((error) => ('key' in error && typeof error.key === 'string' ? [error.key] : []));
     const shown = fields.errors.slice(0, 3).map((error) => error.message);
     const more = fields.count > shown.length ? `; and ${fields.count - shown.length} more` : '';
-    super(fields.errors, `${fields.count} ${fields.count === 1 ? 'record was' : 'records were'} refused: ${shown.join('; ')}${more}`);
+    super(
+      fields.errors,
+      `${fields.count} ${fields.count === 1 ? 'record was' : 'records were'} refused: ${shown.join('; ')}${more}`,
+    );
     Object.defineProperty(this, 'name', { value: 'LogFailuresError', configurable: true });
     this.count = fields.count;
     this.keys = keys;

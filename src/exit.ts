@@ -8,7 +8,8 @@ import type { RunStatus } from './store/store.js';
 /** What the end of the process needs of a tracker. */
 export interface Exiting {
   readonly handlesSignals: boolean;
-  readonly hasOpenRuns: boolean;
+  /** Runs that are open, or whose end has not landed yet. */
+  readonly hasRuns: boolean;
   /** Lands what was accepted, ending open runs with `status` if there is one. Returns what the user should read. */
   finishInPlace(status: RunStatus | undefined): string[];
 }
@@ -38,7 +39,7 @@ export function forgetAtExit(tracker: Exiting): void {
 
 /** Signal listeners exist only while a run is open: call it when one starts or ends. */
 export function updateSignals(): void {
-  const wanted = [...trackers].some((tracker) => tracker.handlesSignals && tracker.hasOpenRuns);
+  const wanted = [...trackers].some((tracker) => tracker.handlesSignals && tracker.hasRuns);
   if (wanted === listensToSignals) return;
   listensToSignals = wanted;
   for (const signal of SIGNALS) {

@@ -52,6 +52,8 @@ export class FailureLog {
   private details: Refusal[] = [];
   private readonly facts = new Map<number, Uint8Array>();
   private forgottenUnreported = 0;
+  /** Looking through all details at every failure beyond the bound would stop the caller: not before so many failures. */
+  private lookAgainAt = 0;
   /** Records refused. */
   count = 0;
 
@@ -60,8 +62,11 @@ export class FailureLog {
   }
 
   add(from: number, to: number, error: HeadraceError): void {
+    const last = this.details[this.details.length - 1];
+    // A worker that takes over tells again what its predecessor told behind the cursor.
+    if (last !== undefined && from < last.from && this.has(from, to)) return;
     this.count += to - from + 1;
-    if (this.details.length === MAX_DETAILS) this.forgetKnown();
+    if (this.details.length === MAX_DETAILS && this.count >= this.lookAgainAt) this.forgetKnown();
     if (this.details.length < MAX_DETAILS) {
       this.details.push(new Refusal(from, to, error));
       return;
@@ -85,7 +90,8 @@ export class FailureLog {
       for (let seq = Math.max(from, refusal.from); seq <= Math.min(to, refusal.to); seq++) refusal.observe(seq);
     }
     if (this.facts.size > 0) {
-      for (let seq = from; seq <= to; seq++) if (this.isForgotten(seq)) errors.push(new ForgottenFailureError({ runId: this.runId }));
+      for (let seq = from; seq <= to; seq++)
+        if (this.isForgotten(seq)) errors.push(new ForgottenFailureError({ runId: this.runId }));
     }
     return errors;
   }
@@ -109,6 +115,7 @@ export class FailureLog {
     }
     if (this.forgottenUnreported > 0 && errors.length < limit) errors.push(new ForgottenFailureError({ runId: this.runId }));
     this.forgottenUnreported = 0;
+    this.lookAgainAt = 0;
     return { count, errors };
   }
 
@@ -121,6 +128,7 @@ export class FailureLog {
   private forgetKnown(): void {
     for (const refusal of this.details) if (refusal.known) this.keepFact(refusal.from, refusal.to);
     this.details = this.details.filter((refusal) => !refusal.known);
+    this.lookAgainAt = this.count + MAX_DETAILS;
   }
 
   private keepFact(from: number, to: number): void {
@@ -152,7 +160,8 @@ export class FailureLog {
     let high = this.details.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if ((this.details[middle] as Refusal).to < seq) low = middle + 1; // below length
+      if ((this.details[middle] as Refusal).to < seq)
+        low = middle + 1; // below length
       else high = middle;
     }
     return low;

@@ -7,8 +7,11 @@ import type { RunSlot } from './ring/record.js';
 export interface SettlementSource {
   /** Takes over every failure told so far. To be called between reading a cursor and believing it. */
   drainFailures(): void;
-  /** Somebody waits for this ledger: call its `settleWaiters` when cursors move, and keep the process alive. */
+  /** Somebody waits for this ledger: call its `settleWaiters` when cursors move. */
   awaitSettlement(ledger: Ledger): void;
+  /** Keep the process alive until as many `release` as `hold` were called. */
+  hold(): void;
+  release(): void;
 }
 
 /** A record that the caller's side refused; it has no seq. */
@@ -23,6 +26,7 @@ interface Waiter {
   readonly from: number;
   readonly to: number;
   readonly asGroup: boolean;
+  readonly holds: boolean;
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
 }
@@ -40,7 +44,7 @@ export interface Counts {
 /** Caller-side refusals kept with their error, per run; beyond it they are counted. */
 const MAX_REFUSALS = 10_000;
 /** Errors that one LogFailuresError or report carries. */
-export const MAX_LISTED = 100;
+export const MAX_LISTED = 20;
 
 /**
  * The accounts of one run on the caller's side: what was issued, how far it has settled, what failed,
@@ -56,6 +60,8 @@ export class Ledger {
   private readonly source: SettlementSource;
   private waiters: Waiter[] = [];
   private sorted = true;
+  /** Waiters that keep the process alive. */
+  private holding = 0;
   private readonly refusals: CallerRefusal[] = [];
   private refusalsForgotten = 0;
   /** Records refused by the caller's side. */
@@ -85,6 +91,10 @@ export class Ledger {
 
   close(): void {
     this.closed = true;
+  }
+
+  get hasEnded(): boolean {
+    return this.endSeq !== 0 && this.settled() >= this.endSeq;
   }
 
   /** Counts of what the user logged: the records that make and end the run are not among them. */
@@ -130,13 +140,16 @@ export class Ledger {
 
   /** Resolves when the records `from` to `to` have landed; rejects when one of them failed, after all have settled. */
   outcome(from: number, to: number, asGroup: boolean): Promise<void> {
-    return new Promise((resolve, reject) => this.wait({ from, to, asGroup, resolve, reject }));
+    return new Promise((resolve, reject) => this.wait({ from, to, asGroup, holds: true, resolve, reject }));
   }
 
-  /** Resolves when everything issued so far has settled, one way or the other. */
+  /**
+   * Resolves when everything issued so far has settled, one way or the other. Doesn't keep the process alive: who
+   * waits for a limited time does so by its timer, and what goes on behind holds nobody.
+   */
   whenSettled(): Promise<void> {
     const to = this.issued;
-    return new Promise((resolve, reject) => this.wait({ from: to + 1, to, asGroup: false, resolve, reject }));
+    return new Promise((resolve, reject) => this.wait({ from: to + 1, to, asGroup: false, holds: false, resolve, reject }));
   }
 
   get hasWaiters(): boolean {
@@ -157,7 +170,10 @@ export class Ledger {
     if (done === 0) return;
     const ready = this.waiters.slice(0, done);
     this.waiters = this.waiters.slice(done);
-    for (const waiter of ready) this.settle(waiter);
+    for (const waiter of ready) {
+      if (waiter.holds && --this.holding === 0) this.source.release();
+      this.settle(waiter);
+    }
   }
 
   /** Failures that nobody awaited and nobody was told of; each is given out once. */
@@ -184,6 +200,7 @@ export class Ledger {
     const last = this.waiters.at(-1);
     if (last !== undefined && last.to > waiter.to) this.sorted = false;
     this.waiters.push(waiter);
+    if (waiter.holds && ++this.holding === 1) this.source.hold();
     if (this.waiters.length === 1) this.source.awaitSettlement(this);
   }
 

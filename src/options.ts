@@ -203,7 +203,8 @@ class OptionCheck {
 
   number(name: string, fallback: number, least: number): number {
     const value = this.given[name] ?? fallback;
-    if (typeof value !== 'number' || Number.isNaN(value) || value < least) throw this.error(name, value, `a number from ${least}`);
+    if (typeof value !== 'number' || Number.isNaN(value) || value < least)
+      throw this.error(name, value, `a number from ${least}`);
     return value;
   }
 

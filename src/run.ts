@@ -1,4 +1,5 @@
 import { resolve as resolvePath } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Packr } from 'msgpackr/pack';
 import type { FlushOptions, ParamTree, ParamValue, Receipt, Report, Run } from './api.js';
 import {
@@ -10,19 +11,19 @@ import {
   RingFullError,
   ValueTooLongError,
 } from './errors.js';
-import type { Lane } from './lane/lane.js';
 import type { CallerClock } from './lane/clock.js';
+import type { Lane } from './lane/lane.js';
 import type { ConfigRequest, EndRequest, RunRequest } from './lane/task.js';
-import { CREATION_SEQ, type CallerRefusal, type Ledger } from './ledger.js';
+import { type CallerRefusal, CREATION_SEQ, type Ledger } from './ledger.js';
 import type { Settings } from './options.js';
 import { flatten } from './params/flatten.js';
+import { thrownText } from './params/kind.js';
 import { codePoints, cutToCodePoints } from './params/length.js';
 import { PARAM_VALUE_CODE_POINTS, TAG_VALUE_CODE_POINTS } from './params/limits.js';
-import { thrownText } from './params/kind.js';
 import { take } from './params/take.js';
 import { Tag, type Tree } from './params/tree.js';
 import { GroupReceipt, RecordReceipt, RefusedReceipt } from './receipt.js';
-import { INLINE, type KeyWriter, MAX_KEY_UNITS } from './ring/key-table.js';
+import { INLINE, type KeyId, type KeyWriter, MAX_KEY_UNITS } from './ring/key-table.js';
 import { maxRecordBytes, NO_ROOM } from './ring/layout.js';
 import type { RingProducer } from './ring/producer.js';
 import {
@@ -36,19 +37,23 @@ import {
   writeBytesRecord,
   writeMetric,
   writeMetricWide,
+  writeNumber,
   writeScalar,
   writeTextRecord,
 } from './ring/record.js';
-import type { RunStatus } from './store/store.js';
 import { LONE_SURROGATE } from './ring/text.js';
+import type { RunStatus } from './store/store.js';
 
 const packr = new Packr({ useRecords: false });
 
+/** A run that ends while the ring is full looks for room this often. */
+const ROOM_POLL_MS = 5;
+
 /** What a run needs of its tracker. */
 export interface RunHost {
-  refused(error: HeadraceError): void;
-  /** Waits until these runs have settled and reports on them. */
-  settle(runs: readonly LaneRun[], options: FlushOptions | undefined): Promise<Report>;
+  refused(error: HeadraceError, run: LaneRun): void;
+  /** Waits for `work` on these runs and reports on them. */
+  settle(runs: readonly LaneRun[], work: Promise<unknown>, options: FlushOptions | undefined): Promise<Report>;
   ended(run: LaneRun): void;
 }
 
@@ -66,6 +71,9 @@ export class LaneRun implements Run {
   /** Why nothing more is taken; undefined while the run is open. */
   private closed: HeadraceError | undefined;
   private ending: Promise<Report> | undefined;
+  private finished: Promise<void> | undefined;
+  /** How it is to end; the first to say so decides. */
+  private endRequest: EndRequest | undefined;
 
   constructor(host: RunHost, settings: Settings, lane: Lane, ledger: Ledger) {
     this.id = ledger.runId;
@@ -90,15 +98,21 @@ export class LaneRun implements Run {
   // ---- the hot path: no allocation but the receipt, one publishing store ----
 
   logMetric(key: string, value: number, step: number = 0, timestamp?: number): Receipt {
-    if (timestamp === undefined && typeof value === 'number' && typeof step === 'number' && (step | 0) === step && this.closed === undefined) {
+    if (
+      timestamp === undefined &&
+      typeof value === 'number' &&
+      typeof step === 'number' &&
+      (step | 0) === step &&
+      this.closed === undefined
+    ) {
       const id = this.keys.id(key);
-      const stamp = this.clock.stamp();
+      const ledger = this.ledger;
+      const seq = ledger.issued + 1;
+      const stamp = this.clock.stamp(seq);
       if (id !== INLINE && stamp !== 0) {
-        const ledger = this.ledger;
-        const seq = ledger.issued + 1;
         if (writeMetric(this.ring, this.slot, id, seq, value, step, stamp) !== NO_ROOM) {
           ledger.issued = seq;
-          if (this.ring.publish()) this.ring.wake();
+          if (this.ring.publish()) this.lane.wake();
           return new RecordReceipt(ledger, seq);
         }
       }
@@ -107,22 +121,17 @@ export class LaneRun implements Run {
   }
 
   logParam(key: string, value: ParamValue): Receipt {
-    if (this.closed === undefined && typeof key === 'string' && key.length <= MAX_KEY_UNITS) {
+    const id = this.keys.id(key);
+    if (typeof value === 'number' && id !== INLINE && this.closed === undefined) {
       const ledger = this.ledger;
       const seq = ledger.issued + 1;
-      let written: Written = NO_ROOM;
-      if (typeof value === 'number') {
-        written = writeScalar(this.ring, Kind.Number, this.slot, this.keys.id(key), key, seq, value);
-      } else if (typeof value === 'string' && value.length <= PARAM_VALUE_CODE_POINTS) {
-        written = writeTextRecord(this.ring, Kind.Text, this.slot, this.keys.id(key), key, seq, value);
-      }
-      if (written >= 0) {
+      if (writeNumber(this.ring, this.slot, id, seq, value) !== NO_ROOM) {
         ledger.issued = seq;
-        if (this.ring.publish()) this.ring.wake();
+        if (this.ring.publish()) this.lane.wake();
         return new RecordReceipt(ledger, seq);
       }
     }
-    return this.receipt(this.placeParam(key, value));
+    return this.receipt(this.placeParam(key, value, id));
   }
 
   // ---- bulk: one receipt, one publish ----
@@ -133,7 +142,7 @@ export class LaneRun implements Run {
         params,
         options?.prefix,
         this.settings.separator,
-        (key, value) => place(this.placeParam(key, value)),
+        (key, value) => place(this.placeParam(key, value, this.keys.id(key))),
         (_key, error) => place(error),
       );
     });
@@ -157,11 +166,14 @@ export class LaneRun implements Run {
 
   logConfig(path: string, options?: { prefix?: string }): Receipt {
     if (typeof path !== 'string' || path === '') {
-      return this.receipt(new InvalidValueError({ key: 'path', reason: 'is no path; give the name of a .json, .yaml, .yml, .toml or .env file' }));
+      return this.receipt(
+        new InvalidValueError({ key: 'path', reason: 'is no path; give the name of a .json, .yaml, .yml, .toml or .env file' }),
+      );
     }
     try {
       const prefix = options?.prefix;
-      if (prefix !== undefined && typeof prefix !== 'string') throw new InvalidValueError({ key: 'prefix', reason: `is ${nameOf(prefix)}; give a text` });
+      if (prefix !== undefined && typeof prefix !== 'string')
+        throw new InvalidValueError({ key: 'prefix', reason: `is ${nameOf(prefix)}; give a text` });
       // Absolute now: the program may change its folder before the worker reads the file.
       const request: ConfigRequest = { path: resolvePath(path), prefix };
       return this.receipt(this.placeControl(Kind.Config, request));
@@ -174,12 +186,19 @@ export class LaneRun implements Run {
   // ---- end ----
 
   flush(options?: FlushOptions): Promise<Report> {
-    return this.host.settle([this], options);
+    return this.host.settle([this], this.ledger.whenSettled(), options);
   }
 
-  end(status: RunStatus = 'FINISHED', options?: FlushOptions): Promise<Report> {
-    this.ending ??= this.endOnce(status, options);
-    return this.ending;
+  async end(status: RunStatus = 'FINISHED', options?: FlushOptions): Promise<Report> {
+    if (status !== 'FINISHED' && status !== 'FAILED' && status !== 'KILLED') {
+      throw new InvalidValueError({ key: 'status', reason: `is ${numberOrName(status)}; a run ends FINISHED, FAILED or KILLED` });
+    }
+    this.ending ??= this.host.settle(
+      [this],
+      this.finish(status).then(() => this.host.ended(this)),
+      options,
+    );
+    return await this.ending;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -189,33 +208,40 @@ export class LaneRun implements Run {
 
   /** Makes the run in the store: its first record. */
   begin(request: RunRequest): HeadraceError | undefined {
-    return this.placeControl(Kind.Run, request, true);
+    return this.placeControl(Kind.Run, request, this.settings.blockTimeoutMs);
   }
 
-  /** Takes nothing more and writes the record that ends the run; waits for room whatever `onFull` says. */
-  writeEnd(status: RunStatus): HeadraceError | undefined {
-    if (this.closed !== undefined) return undefined;
-    const request: EndRequest = { status, endTime: Date.now() };
-    const error = this.placeControl(Kind.End, request, true);
-    this.refuseFromNowOn(new ClosedError({ what: `run ${this.id} has ended` }));
-    if (error === undefined) this.ledger.endSeq = this.ledger.issued;
-    return error;
+  /** The lane is broken: the run can't be made, and its receipts say why. */
+  stillborn(reason: HeadraceError): undefined {
+    this.ledger.issued = CREATION_SEQ;
+    this.ledger.failRest(reason);
+    this.refuseFromNowOn(reason);
+  }
+
+  /** Takes nothing more and resolves when the run has ended in the store, or can't. Never rejects. */
+  finish(status: RunStatus): Promise<void> {
+    this.finished ??= this.finishOnce(status);
+    return this.finished;
+  }
+
+  /** Takes nothing more and writes the record that ends the run. False: there was no room within `waitMs`. */
+  writeEnd(status: RunStatus, waitMs: number): boolean {
+    this.endRequest ??= { status, endTime: Date.now() };
+    this.closed ??= new ClosedError({ what: `run ${this.id} has ended` });
+    if (this.ledger.endSeq !== 0 || this.lane.broken !== undefined) return true;
+    if (this.writeControl(Kind.End, this.endRequest, waitMs) !== undefined) return this.lane.broken !== undefined;
+    this.ledger.endSeq = this.ledger.issued;
+    return true;
   }
 
   refuseFromNowOn(reason: HeadraceError): void {
     this.closed = reason;
   }
 
-  private async endOnce(status: RunStatus, options: FlushOptions | undefined): Promise<Report> {
-    if (status !== 'FINISHED' && status !== 'FAILED' && status !== 'KILLED') {
-      throw new InvalidValueError({ key: 'status', reason: `is ${String(status)}; a run ends FINISHED, FAILED or KILLED` });
-    }
-    const error = this.writeEnd(status);
-    if (error !== undefined) throw error;
-    const settled = this.ledger.whenSettled().then(() => this.host.ended(this));
-    const report = await this.host.settle([this], options);
-    await settled;
-    return report;
+  private async finishOnce(status: RunStatus): Promise<void> {
+    // The ring is full because the store is slow: the caller's event loop need not stand still for it.
+    while (!this.writeEnd(status, 0)) await sleep(ROOM_POLL_MS, undefined, { ref: false });
+    await this.ledger.whenSettled();
   }
 
   // ---- placing a record: every error comes back, none is thrown ----
@@ -224,73 +250,85 @@ export class LaneRun implements Run {
     const problem = this.problemWith(key);
     if (problem !== undefined) return problem;
     if (typeof value !== 'number') return new InvalidValueError({ key, reason: `is ${nameOf(value)}; a metric is a number` });
-    if (!Number.isSafeInteger(step)) return new InvalidValueError({ key, reason: `has step ${numberOrName(step)}; a step is a whole number` });
+    if (!Number.isSafeInteger(step))
+      return new InvalidValueError({ key, reason: `has step ${numberOrName(step)}; a step is a whole number` });
     if (timestamp !== undefined && !(Number.isSafeInteger(timestamp) && timestamp >= 0)) {
-      return new InvalidValueError({ key, reason: `has timestamp ${numberOrName(timestamp)}; give whole milliseconds since 1970` });
+      return new InvalidValueError({
+        key,
+        reason: `has timestamp ${numberOrName(timestamp)}; give whole milliseconds since 1970`,
+      });
     }
     const at = timestamp ?? Date.now();
     return this.place(key, 0, (seq) => writeMetricWide(this.ring, this.slot, this.keys.id(key), key, seq, value, step, at));
   }
 
-  private placeParam(key: string, value: unknown): HeadraceError | undefined {
+  private placeParam(key: string, value: unknown, id: KeyId): HeadraceError | undefined {
     const problem = this.problemWith(key);
     if (problem !== undefined) return problem;
     switch (typeof value) {
       case 'number':
-        return this.placeScalar(Kind.Number, key, value);
+        return this.placeScalar(Kind.Number, key, id, value);
       case 'boolean':
-        return this.placeScalar(Kind.Literal, key, value ? Literal.True : Literal.False);
+        return this.placeScalar(Kind.Literal, key, id, value ? Literal.True : Literal.False);
       case 'string':
-        return this.placeText(Kind.Text, key, value, PARAM_VALUE_CODE_POINTS);
+        return this.placeText(Kind.Text, key, id, value, PARAM_VALUE_CODE_POINTS);
       case 'bigint':
-        return this.placeText(Kind.Digits, key, String(value), Number.POSITIVE_INFINITY);
+        return this.placeText(Kind.Digits, key, id, String(value), Number.POSITIVE_INFINITY);
       default:
-        return value === null ? this.placeScalar(Kind.Literal, key, Literal.Null) : this.placeObject(key, value);
+        return value === null ? this.placeScalar(Kind.Literal, key, id, Literal.Null) : this.placeObject(key, id, value);
     }
   }
 
-  private placeObject(key: string, value: unknown): HeadraceError | undefined {
+  private placeObject(key: string, id: KeyId, value: unknown): HeadraceError | undefined {
     let tree: Tree;
     try {
       tree = take(value, key);
     } catch (error) {
       return unreadable(key, error);
     }
-    if (typeof tree === 'string') return this.placeText(Kind.Text, key, tree, PARAM_VALUE_CODE_POINTS);
-    if (Array.isArray(tree) && tree[0] === Tag.Date) return this.placeScalar(Kind.Date, key, Number(tree[1]));
+    if (typeof tree === 'string') return this.placeText(Kind.Text, key, id, tree, PARAM_VALUE_CODE_POINTS);
+    if (Array.isArray(tree) && tree[0] === Tag.Date) return this.placeScalar(Kind.Date, key, id, Number(tree[1]));
     const packed = packr.pack(tree);
-    return this.place(key, packed.length, (seq) => writeBytesRecord(this.ring, Kind.Tree, this.slot, this.keys.id(key), key, seq, packed));
+    return this.place(key, packed.length, (seq) => writeBytesRecord(this.ring, Kind.Tree, this.slot, id, key, seq, packed));
   }
 
-  private placeScalar(kind: Kind, key: string, value: number): HeadraceError | undefined {
-    return this.place(key, 0, (seq) => writeScalar(this.ring, kind, this.slot, this.keys.id(key), key, seq, value));
+  private placeScalar(kind: Kind, key: string, id: KeyId, value: number): HeadraceError | undefined {
+    return this.place(key, 0, (seq) => writeScalar(this.ring, kind, this.slot, id, key, seq, value));
   }
 
   private placeTag(key: string, value: string): HeadraceError | undefined {
     const problem = this.problemWith(key);
     if (problem !== undefined) return problem;
     if (typeof value !== 'string') return new InvalidValueError({ key, reason: `is ${nameOf(value)}; a tag is text` });
-    return this.placeText(Kind.Tag, key, value, TAG_VALUE_CODE_POINTS);
+    return this.placeText(Kind.Tag, key, this.keys.id(key), value, TAG_VALUE_CODE_POINTS);
   }
 
-  private placeText(kind: Kind, key: string, value: string, limit: number): HeadraceError | undefined {
+  private placeText(kind: Kind, key: string, id: KeyId, value: string, limit: number): HeadraceError | undefined {
     let text = value;
     // A code point has two UTF-16 units at most: what is surely too long need not travel.
     if (text.length > limit * 2) {
       if (this.settings.onLongValue === 'reject') return new ValueTooLongError({ key, length: codePoints(text), limit });
       text = cutToCodePoints(text, limit);
     }
-    return this.place(key, text.length, (seq) => writeTextRecord(this.ring, kind, this.slot, this.keys.id(key), key, seq, text));
+    return this.place(key, text.length, (seq) => writeTextRecord(this.ring, kind, this.slot, id, key, seq, text));
   }
 
-  private placeControl(
+  private placeControl(kind: Kind, request: ConfigRequest | EndRequest | RunRequest, waitMs?: number): HeadraceError | undefined {
+    return this.closed ?? this.writeControl(kind, request, waitMs);
+  }
+
+  private writeControl(
     kind: Kind,
     request: ConfigRequest | EndRequest | RunRequest,
-    mustWait = false,
+    waitMs: number | undefined,
   ): HeadraceError | undefined {
-    if (this.closed !== undefined) return this.closed;
     const text = JSON.stringify(request);
-    const error = this.place('', text.length, (seq) => writeTextRecord(this.ring, kind, this.slot, INLINE, '', seq, text), mustWait);
+    const error = this.place(
+      '',
+      text.length,
+      (seq) => writeTextRecord(this.ring, kind, this.slot, INLINE, '', seq, text),
+      waitMs,
+    );
     this.publish();
     return error;
   }
@@ -298,19 +336,21 @@ export class LaneRun implements Run {
   private problemWith(key: string): HeadraceError | undefined {
     if (this.closed !== undefined) return this.closed;
     if (typeof key !== 'string') return new InvalidKeyError({ key: nameOf(key), reason: 'is no text; a key is a string' });
-    if (key.length > MAX_KEY_UNITS) return new InvalidKeyError({ key, reason: `has ${codePoints(key)} code points, MLflow takes 250` });
+    if (key.length > MAX_KEY_UNITS)
+      return new InvalidKeyError({ key, reason: `has ${codePoints(key)} code points, MLflow takes 250` });
     return undefined;
   }
 
-  /** Writes a record, waiting for room as `onFull` says; not published yet. `bytes`: about its size, for the message. */
-  private place(key: string, bytes: number, write: (seq: number) => Written, mustWait = false): HeadraceError | undefined {
+  /** Writes a record, waiting for room as `onFull` says or `waitMs`; not published yet. `bytes`: about its size, for the message. */
+  private place(key: string, bytes: number, write: (seq: number) => Written, waitMs?: number): HeadraceError | undefined {
     const seq = this.ledger.issued + 1;
     let written = write(seq);
     if (written === NO_ROOM) {
       // What this call has written so far must be seen, or the room that it takes is never given back.
       this.publish();
       const startedAt = performance.now();
-      while (written === NO_ROOM && this.lane.awaitRoom(startedAt, mustWait)) written = write(seq);
+      const limitMs = waitMs ?? (this.settings.onFull === 'reject' ? 0 : this.settings.blockTimeoutMs);
+      while (written === NO_ROOM && this.lane.awaitRoom(startedAt, limitMs)) written = write(seq);
       if (written === NO_ROOM) {
         const waitedMs = Math.round(performance.now() - startedAt);
         return this.lane.broken ?? new RingFullError({ neededBytes: this.ring.lacking, waitedMs });
@@ -337,7 +377,7 @@ export class LaneRun implements Run {
   }
 
   private publish(): void {
-    if (this.ring.publish()) this.ring.wake();
+    if (this.ring.publish()) this.lane.wake();
   }
 
   /** For what was placed last, or for why it was not. */
@@ -363,7 +403,7 @@ export class LaneRun implements Run {
   }
 
   private refuse(error: HeadraceError): CallerRefusal {
-    this.host.refused(error);
+    this.host.refused(error, this);
     return this.ledger.refuse(error);
   }
 }
@@ -374,7 +414,9 @@ function entriesOf<T>(given: Readonly<Record<string, T>>, what: string): [string
 }
 
 function unreadable(key: string, thrown: unknown): HeadraceError {
-  return thrown instanceof HeadraceError ? thrown : new InvalidValueError({ key, reason: `can't be read: ${thrownText(thrown)}` });
+  return thrown instanceof HeadraceError
+    ? thrown
+    : new InvalidValueError({ key, reason: `can't be read: ${thrownText(thrown)}` });
 }
 
 function numberOrName(value: unknown): string {
@@ -383,8 +425,8 @@ function numberOrName(value: unknown): string {
 
 function nameOf(value: unknown): string {
   if (value === null) return 'null';
-  if (Array.isArray(value)) return 'an array';
   const type = typeof value;
+  // No closer look: Array.isArray throws for a proxy that was revoked.
   if (type === 'object') return 'an object';
   return type === 'undefined' ? 'undefined' : `a ${type}`;
 }

@@ -4,10 +4,10 @@ import { userInfo } from 'node:os';
 import type { FlushOptions, Report, Run, StartRunOptions, Tracker, TrackerEvents, TrackerStats } from './api.js';
 import { DisabledTracker } from './disabled.js';
 import { FlushTimeoutError, type HeadraceError, LogFailuresError, OptionError, ParamConflictError } from './errors.js';
-import { endingStatus, type Exiting, finishAtExit, forgetAtExit, updateSignals } from './exit.js';
+import { type Exiting, endingStatus, finishAtExit, forgetAtExit, updateSignals } from './exit.js';
+import type { Unreported } from './failures.js';
 import { Lane, type LaneEvents } from './lane/lane.js';
 import type { RunRequest } from './lane/task.js';
-import type { Unreported } from './failures.js';
 import { Ledger, MAX_LISTED } from './ledger.js';
 import { resolveOptions, type Settings, type TrackerOptions } from './options.js';
 import { LaneRun, type RunHost } from './run.js';
@@ -32,10 +32,14 @@ class LaneTracker implements Tracker, RunHost, Exiting, LaneEvents {
   private readonly lanes: readonly Lane[];
   private readonly emitter = new EventEmitter();
   /** Runs that have not ended, or whose end has not settled. */
-  private readonly runs = new Map<string, LaneRun>();
+  private readonly runs = new Set<LaneRun>();
+  /** The latest of each id: a run may be resumed before its end has settled. */
+  private readonly runsById = new Map<string, LaneRun>();
   /** What ended runs leave behind for `stats` and for the next report. */
   private readonly past = { accepted: 0, landed: 0, failed: 0 };
   private unreported: Unreported[] = [];
+  /** Ended runs that were logged to afterwards: what they refused is to be reported, too. */
+  private readonly misused = new Set<LaneRun>();
   private nextLane = 0;
   private flushes = 0;
   private closing: Promise<Report> | undefined;
@@ -49,10 +53,11 @@ class LaneTracker implements Tracker, RunHost, Exiting, LaneEvents {
 
   startRun(options: StartRunOptions = {}): Run {
     checkRunOptions(options);
-    if (this.closing !== undefined) throw new OptionError({ option: 'startRun', received: 'a call after close', expected: 'an open tracker' });
+    if (this.closing !== undefined)
+      throw new OptionError({ option: 'startRun', received: 'a call after close', expected: 'an open tracker' });
     const resumed = options.runId ?? takeRunIdFromEnvironment();
     const id = resumed ?? randomUUID().replaceAll('-', '');
-    const open = this.runs.get(id);
+    const open = this.runsById.get(id);
     const run = open?.isOpen ? open : this.begin(id, resumed !== undefined, options);
     if (open === run && options.tags !== undefined) run.setTags(options.tags);
     if (options.params !== undefined) run.logParams(options.params);
@@ -74,7 +79,8 @@ class LaneTracker implements Tracker, RunHost, Exiting, LaneEvents {
   }
 
   flush(options?: FlushOptions): Promise<Report> {
-    return this.settle([...this.runs.values()], options, true);
+    const runs = [...this.runs];
+    return this.settle(runs, Promise.all(runs.map(({ ledger }) => ledger.whenSettled())), options, true);
   }
 
   close(options?: FlushOptions): Promise<Report> {
@@ -84,7 +90,7 @@ class LaneTracker implements Tracker, RunHost, Exiting, LaneEvents {
 
   stats(): TrackerStats {
     const total = { ...this.past };
-    for (const { ledger } of this.runs.values()) {
+    for (const { ledger } of this.runs) {
       const { accepted, landed, failed } = ledger.counts();
       total.accepted += accepted;
       total.landed += landed;
@@ -118,30 +124,36 @@ class LaneTracker implements Tracker, RunHost, Exiting, LaneEvents {
 
   // ---- RunHost ----
 
-  refused(error: HeadraceError): void {
-    this.lastError = error;
-    this.emit('error', error);
-    if (error instanceof ParamConflictError) this.emit('conflict', error);
+  refused(error: HeadraceError, run: LaneRun): void {
+    this.failed(error);
+    if (this.runs.has(run)) return;
+    this.past.failed++;
+    this.misused.add(run);
   }
 
-  async settle(runs: readonly LaneRun[], options: FlushOptions = {}, wholeTracker = false): Promise<Report> {
+  async settle(
+    runs: readonly LaneRun[],
+    work: Promise<unknown>,
+    options: FlushOptions = {},
+    wholeTracker = false,
+  ): Promise<Report> {
     const timeoutMs = options.timeoutMs ?? DEFAULT_FLUSH_MS;
     this.setUrgent(1);
-    const inTime = await within(timeoutMs, Promise.all(runs.map((run) => run.ledger.whenSettled())));
+    const inTime = await within(timeoutMs, work);
     this.setUrgent(-1);
     const { report, count } = this.report(runs, wholeTracker);
-    if (!inTime && report.pending > 0) throw new FlushTimeoutError({ timeoutMs, report });
+    if (!inTime) throw new FlushTimeoutError({ timeoutMs, report });
     if (count > 0 && options.throwOnFailure !== false) throw new LogFailuresError({ errors: report.failures, count });
     return report;
   }
 
   ended(run: LaneRun): void {
-    if (this.runs.get(run.id) !== run) return;
+    if (!this.runs.delete(run)) return;
+    if (this.runsById.get(run.id) === run) this.runsById.delete(run.id);
     const { accepted, landed, failed } = run.ledger.counts();
     this.past.accepted += accepted;
     this.past.landed += landed;
     this.past.failed += failed;
-    this.runs.delete(run.id);
     run.lane.removeRun(run.ledger);
     updateSignals();
     // Behind the caller of `end`, who has the first right to report them.
@@ -154,12 +166,14 @@ class LaneTracker implements Tracker, RunHost, Exiting, LaneEvents {
   // ---- LaneEvents ----
 
   failed(error: HeadraceError): void {
-    this.refused(error);
+    this.lastError = error;
+    this.emit('error', error);
+    if (error instanceof ParamConflictError) this.emit('conflict', error);
   }
 
   broken(error: HeadraceError): void {
-    for (const run of this.runs.values()) if (run.lane.broken !== undefined) run.refuseFromNowOn(error);
-    this.refused(error);
+    for (const run of this.runs) if (run.lane.broken !== undefined) run.refuseFromNowOn(error);
+    this.failed(error);
   }
 
   down(error: HeadraceError): void {
@@ -181,15 +195,14 @@ class LaneTracker implements Tracker, RunHost, Exiting, LaneEvents {
     return this.settings.signals;
   }
 
-  get hasOpenRuns(): boolean {
-    for (const run of this.runs.values()) if (run.isOpen) return true;
-    return false;
+  get hasRuns(): boolean {
+    return this.runs.size > 0;
   }
 
   finishInPlace(status: RunStatus | undefined): string[] {
     const deadline = performance.now() + this.settings.exitTimeoutMs;
-    const runs = [...this.runs.values()];
-    if (status !== undefined) for (const run of runs) run.writeEnd(status);
+    const runs = [...this.runs];
+    if (status !== undefined) for (const run of runs) run.writeEnd(status, Math.max(0, deadline - performance.now()));
     this.setUrgent(1);
     for (const lane of this.lanes) {
       const own = runs.filter((run) => run.lane === lane);
@@ -207,7 +220,9 @@ class LaneTracker implements Tracker, RunHost, Exiting, LaneEvents {
     const { report, count } = this.report(runs, true);
     const lines: string[] = [];
     if (report.pending > 0) {
-      lines.push(`${report.pending} of ${report.accepted} records had not landed in ${this.settings.location.display} within ${this.settings.exitTimeoutMs} ms and are lost`);
+      lines.push(
+        `${report.pending} of ${report.accepted} records had not landed in ${this.settings.location.display} within ${this.settings.exitTimeoutMs} ms and are lost`,
+      );
     }
     if (count > 0) lines.push(new LogFailuresError({ errors: report.failures, count }).message);
     return lines;
@@ -216,18 +231,21 @@ class LaneTracker implements Tracker, RunHost, Exiting, LaneEvents {
   // ---- within ----
 
   private begin(id: string, resume: boolean, options: StartRunOptions): LaneRun {
-    const lane = this.lanes[this.nextLane++ % this.lanes.length] as Lane; // there is at least one
+    // A run that is ending belongs to a lane already, and only there its records keep their order: its end first.
+    const earlier = this.runsById.get(id);
+    earlier?.writeEnd('FINISHED', this.settings.blockTimeoutMs);
+    const lane = earlier?.lane ?? (this.lanes[this.nextLane++ % this.lanes.length] as Lane); // there is at least one
     const ledger = new Ledger(id, lane.takeSlot(), lane.table, lane);
     const run = new LaneRun(this, this.settings, lane, ledger);
     const request = this.request(id, resume, options);
     lane.addRun(ledger, request);
-    this.runs.set(id, run);
-    const error = run.begin(request);
+    const error = lane.broken === undefined ? run.begin(request) : run.stillborn(lane.broken);
     if (error !== undefined) {
-      this.runs.delete(id);
       lane.removeRun(ledger);
       throw error;
     }
+    this.runs.add(run);
+    this.runsById.set(id, run);
     updateSignals();
     return run;
   }
@@ -248,31 +266,43 @@ class LaneTracker implements Tracker, RunHost, Exiting, LaneEvents {
   }
 
   private async closeOnce(options: FlushOptions | undefined): Promise<Report> {
-    const runs = [...this.runs.values()];
-    const ends = runs.map((run) => run.writeEnd(endingStatus(0)));
-    const failedEnd = ends.find((error) => error !== undefined);
+    const runs = [...this.runs];
+    const status = endingStatus(0);
+    const work = Promise.all(runs.map((run) => run.finish(status).then(() => this.ended(run))));
+    // After a timeout it is still to come, and until then the end of the process has to wait for it.
+    const gone = work.then(() => this.letGo(options?.timeoutMs ?? DEFAULT_FLUSH_MS));
+    let report: Report;
     try {
-      const report = await this.settle(runs, options, true);
-      if (failedEnd !== undefined) throw failedEnd;
-      return report;
-    } finally {
-      await Promise.all(this.lanes.map((lane) => lane.close(options?.timeoutMs ?? DEFAULT_FLUSH_MS)));
-      forgetAtExit(this);
+      report = await this.settle(runs, work, options, true);
+    } catch (error) {
+      if (!(error instanceof FlushTimeoutError)) await gone;
+      throw error;
     }
+    await gone;
+    return report;
+  }
+
+  private async letGo(timeoutMs: number): Promise<void> {
+    await Promise.all(this.lanes.map((lane) => lane.close(timeoutMs)));
+    forgetAtExit(this);
   }
 
   private report(runs: readonly LaneRun[], wholeTracker: boolean): { report: Report; count: number } {
     const total = { accepted: 0, landed: 0, failed: 0, pending: 0 };
     if (wholeTracker) Object.assign(total, this.past);
     const unreported = runs.map(({ ledger }) => ledger.takeUnreported());
-    for (const { ledger } of runs) {
+    // Those of `runs` that have ended meanwhile are in `past`.
+    for (const { ledger } of wholeTracker ? this.runs : runs) {
       const counts = ledger.counts();
       total.accepted += counts.accepted;
       total.landed += counts.landed;
       total.failed += counts.failed;
       total.pending += counts.pending;
     }
-    if (wholeTracker) unreported.push(...this.unreported.splice(0));
+    if (wholeTracker) {
+      unreported.push(...this.unreported.splice(0), ...[...this.misused].map(({ ledger }) => ledger.takeUnreported()));
+      this.misused.clear();
+    }
     return {
       report: { ...total, failures: unreported.flatMap(({ errors }) => errors).slice(0, MAX_LISTED) },
       count: sum(unreported, ({ count }) => count),
@@ -301,7 +331,10 @@ function checkRunOptions(options: StartRunOptions): void {
   if (runId !== undefined && !(typeof runId === 'string' && RUN_ID.test(runId))) {
     throw new OptionError({ option: 'startRun.runId', received: String(runId), expected: 'a run id: letters, digits, - and _' });
   }
-  if (tags !== undefined && (typeof tags !== 'object' || tags === null || Object.values(tags).some((value) => typeof value !== 'string'))) {
+  if (
+    tags !== undefined &&
+    (typeof tags !== 'object' || tags === null || Object.values(tags).some((value) => typeof value !== 'string'))
+  ) {
     throw new OptionError({ option: 'startRun.tags', received: 'something else', expected: 'an object of texts' });
   }
 }
@@ -311,7 +344,8 @@ function takeRunIdFromEnvironment(): string | undefined {
   const id = process.env.MLFLOW_RUN_ID;
   delete process.env.MLFLOW_RUN_ID;
   if (id === undefined || id === '') return undefined;
-  if (!RUN_ID.test(id)) throw new OptionError({ option: 'MLFLOW_RUN_ID', received: id, expected: 'a run id: letters, digits, - and _' });
+  if (!RUN_ID.test(id))
+    throw new OptionError({ option: 'MLFLOW_RUN_ID', received: id, expected: 'a run id: letters, digits, - and _' });
   return id;
 }
 

@@ -8,30 +8,36 @@
  */
 import { Signal } from './signals.js';
 
-/** The worker may be off the processor: every so many uses its clock is held against the real one (1.4 ns a call). */
+/** The worker may be off the processor: every so many calls its clock is held against the real one (1.4 ns a call). */
 const CHECK_EVERY = 32;
 const TOLERANCE_MS = 4;
 const LIMIT_MS: number = 2 ** 32;
+/** No stamp: the worker never writes it, as 0 is what it writes for `off`. */
+const NEVER = 0.5;
 
 export class CallerClock {
   private readonly signals: Int32Array;
   private readonly epoch: number;
-  private uses = 0;
   /** A value of the worker's clock that was found too old: not believed until it changes. */
   private stale = 0;
   /** The last stamp given: within the clock's tolerance time must not run backwards, or the older of two metrics of one step would be the latest. */
-  private last = 0;
+  private last = NEVER;
 
   constructor(signals: Int32Array, epoch: number) {
     this.signals = signals;
     this.epoch = epoch;
   }
 
-  /** Milliseconds since the epoch, at most 5 ms old; as int32 bits. 0: use `Date.now()`. */
-  stamp(): number {
+  /** Milliseconds since the epoch, at most 5 ms old, as int32 bits; 0: use `Date.now()`. `seq` counts the calls. */
+  stamp(seq: number): number {
     const kept = this.signals[Signal.Clock] as number; // a fixed word
-    if (kept === 0 || kept === this.stale || (++this.uses & (CHECK_EVERY - 1)) === 0) return this.read(kept);
-    return this.forward(kept);
+    // In a loop nearly every call is of the same millisecond as the one before.
+    return kept === this.last && (seq & (CHECK_EVERY - 1)) !== 0 ? kept : this.look(kept, seq);
+  }
+
+  private look(kept: number, seq: number): number {
+    const due = (seq & (CHECK_EVERY - 1)) === 0;
+    return kept === 0 || kept === this.stale || due ? this.read(kept) : this.forward(kept);
   }
 
   private read(kept: number): number {
@@ -43,8 +49,10 @@ export class CallerClock {
   }
 
   private forward(now: number): number {
-    const step = (now - this.last) | 0;
-    if (step < 0 && step >= -TOLERANCE_MS * 2) return this.last;
+    if (this.last !== NEVER) {
+      const step = (now - this.last) | 0;
+      if (step < 0 && step >= -TOLERANCE_MS * 2) return this.last;
+    }
     this.last = now;
     return now;
   }

@@ -34,6 +34,8 @@ export class Intake {
   /** Runs that have something to send. */
   readonly active: Set<RunQueue> = new Set<RunQueue>();
   private readonly queues = new Map<RunSlot, RunQueue>();
+  /** By run id. A run may be resumed before its end has been stored, and then has two queues. */
+  private readonly latest = new Map<string, RunQueue>();
   /** By key id: what is wrong with the key; null: nothing. */
   private readonly problems: (string | null | undefined)[] = [];
   /** What has been taken and not given back, in order. */
@@ -64,9 +66,8 @@ export class Intake {
   /** Runs that were open when this worker began: the store is asked for them again. */
   takeOver(openRuns: readonly OpenRun[]): void {
     for (const { slot, request } of openRuns) {
-      const queue = new RunQueue(slot, request.id);
+      const queue = this.newQueue(slot, request.id);
       this.push(queue, { kind: 'create', request, seq: undefined, stretch: undefined });
-      this.queues.set(slot, queue);
     }
   }
 
@@ -77,6 +78,8 @@ export class Intake {
   /** The run has ended: its slot may be another run's next. */
   forget(queue: RunQueue): void {
     if (this.queues.get(queue.slot) === queue) this.queues.delete(queue.slot);
+    queue.ended = true;
+    if (this.latest.get(queue.runId) === queue) this.latest.delete(queue.runId);
   }
 
   /** Takes up to `limit` records; returns how many. */
@@ -145,10 +148,17 @@ export class Intake {
     const request = JSON.parse(text) as RunRequest;
     let queue = this.queues.get(slot);
     if (queue === undefined || queue.runId !== request.id) {
-      queue = new RunQueue(slot, request.id);
-      this.queues.set(slot, queue);
+      queue = this.newQueue(slot, request.id);
     }
     this.push(queue, { kind: 'create', request, seq, stretch: this.stretch });
+  }
+
+  private newQueue(slot: RunSlot, runId: string): RunQueue {
+    const queue = new RunQueue(slot, runId);
+    queue.after = this.latest.get(runId);
+    this.queues.set(slot, queue);
+    this.latest.set(runId, queue);
+    return queue;
   }
 
   private takeItem(queue: RunQueue, seq: number, kind: Kind, offset: Offset): void {

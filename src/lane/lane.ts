@@ -15,12 +15,17 @@ import { type LaneControl, type LaneMemory, type LaneTask, laneSettings, newLane
 import { type VerdictListener, VerdictReader } from './verdict-record.js';
 
 /** Built: dist/workers. From source (tests): the bundle that the test setup makes. */
-const WORKER = new URL(import.meta.url.endsWith('.ts') ? '../../.test-workers/lane.js' : '../../workers/lane.js', import.meta.url);
+const WORKER = new URL(
+  import.meta.url.endsWith('.ts') ? '../../.test-workers/lane.js' : '../../workers/lane.js',
+  import.meta.url,
+);
 
 /** A waiting caller looks this often whether its worker is alive. */
 const SLICE_MS = 20;
 /** The loop gives a sign of life every few milliseconds; a machine may be busy, but not for this long. */
 const DEAD_AFTER_MS = 1000;
+/** How long a tracker waits for the event loop to turn before it makes its worker in the middle of a call. */
+const BOOT_IN_PLACE_AFTER_MS = 20;
 /** Deaths in a row without progress before the lane gives up. */
 const MAX_DEATHS = 3;
 /** After the last moment: for a worker to come out of a call of the store, whose waits are slices of 100 ms. */
@@ -51,14 +56,17 @@ export class Lane implements SettlementSource, VerdictListener {
   private readonly verdicts: VerdictReader;
   private readonly settings: Settings;
   private readonly events: LaneEvents;
-  private readonly pool: Piscina;
-  private readonly slots = new RunSlots();
+  private pool: Piscina | undefined;
+  private readonly bornAt: number = performance.now();
+  private readonly slots: RunSlots;
   private readonly open = new Map<RunSlot, OpenLedger>();
   private readonly awaited = new Set<Ledger>();
   private lastCrash: unknown;
   private bell: MessagePort | undefined;
   private controlPort: MessagePort | undefined;
   private control: Remote<LaneControl> | undefined;
+  /** Resolves when the worker of `control` is no more. */
+  private gone: Promise<undefined> | undefined;
   /** Calls and waits that must keep the process alive. */
   private holds = 0;
   private deaths = 0;
@@ -76,28 +84,16 @@ export class Lane implements SettlementSource, VerdictListener {
     this.signals = new Int32Array(this.memory.signals);
     this.clock = new CallerClock(this.signals, this.memory.epoch);
     this.table = new RunTable(this.memory.runs);
+    this.slots = new RunSlots(this.table);
     this.verdicts = new VerdictReader(this.memory.verdicts);
-    this.pool = new Piscina({
-      filename: WORKER.href,
-      minThreads: 1,
-      maxThreads: 1,
-      // The default stops a worker's event loop between tasks, and the lane's loop runs between tasks.
-      atomics: 'disabled',
-      idleTimeout: Number.POSITIVE_INFINITY,
-      recordTiming: false,
-    });
-    // An error between tasks arrives here, and without a listener it would end the process. The port's
-    // end, which follows, is what the lane acts on.
-    this.pool.on('error', (error) => {
-      this.lastCrash = error;
-    });
-    this.start();
+    // Making a worker takes this thread some 5 ms: behind the caller, if the event loop turns soon (see `wake`).
+    setImmediate(() => this.boot());
   }
 
   // ---- runs ----
 
   takeSlot(): RunSlot {
-    return this.slots.take();
+    return this.slots.take(this.ring.head);
   }
 
   addRun(ledger: Ledger, request: RunRequest): void {
@@ -108,8 +104,7 @@ export class Lane implements SettlementSource, VerdictListener {
   removeRun(ledger: Ledger): void {
     ledger.close();
     this.open.delete(ledger.slot);
-    this.table.settle(ledger.slot, 0);
-    this.slots.giveBack(ledger.slot);
+    this.slots.giveBack(ledger.slot, this.ring.position);
   }
 
   async storeId(ledger: Ledger): Promise<string> {
@@ -117,18 +112,27 @@ export class Lane implements SettlementSource, VerdictListener {
     return id ?? ledger.runId;
   }
 
+  /**
+   * The consumer is parked, or there is none yet: a loop that is one long turn never lets `setImmediate`
+   * run, so the worker is made in place when it is due.
+   */
+  wake(): void {
+    if (this.pool === undefined) {
+      if (performance.now() - this.bornAt < BOOT_IN_PLACE_AFTER_MS && this.ring.used < this.ring.capacity / 2) return;
+      this.boot();
+    }
+    this.ring.wake();
+  }
+
   // ---- room ----
 
-  /**
-   * Waits for room as `onFull` says, or whatever it says. False: there was none in time. `startedAt` is
-   * `performance.now()` of the first try.
-   */
-  awaitRoom(startedAt: number, mustWait: boolean): boolean {
-    if ((this.settings.onFull === 'reject' && !mustWait) || this.broken !== undefined) return false;
+  /** Waits for room a little. False: the time is over, or waiting is no use. `startedAt` is `performance.now()` of the first try. */
+  awaitRoom(startedAt: number, limitMs: number): boolean {
     const waited = performance.now() - startedAt;
-    if (waited >= this.settings.blockTimeoutMs || this.looksDead(waited)) return false;
+    if (waited >= limitMs || this.broken !== undefined || this.looksDead(waited)) return false;
+    this.boot();
     this.ring.wake();
-    this.ring.awaitHead(Math.min(SLICE_MS, this.settings.blockTimeoutMs - waited));
+    this.ring.awaitHead(Math.min(SLICE_MS, limitMs - waited));
     // The worker waits in turn when nobody takes its verdicts, and this thread may not turn for long.
     this.drainFailures();
     return true;
@@ -147,7 +151,6 @@ export class Lane implements SettlementSource, VerdictListener {
   }
 
   awaitSettlement(ledger: Ledger): void {
-    if (this.awaited.size === 0) this.hold();
     this.awaited.add(ledger);
     Atomics.store(this.signals, Signal.Bell, 1);
     // It may have settled between the look that found it pending and the bell: look again, in a turn of its own.
@@ -166,7 +169,6 @@ export class Lane implements SettlementSource, VerdictListener {
       ledger.settleWaiters();
       if (!ledger.hasWaiters) this.awaited.delete(ledger);
     }
-    if (this.awaited.size === 0) this.release();
   }
 
   private onBell(): void {
@@ -214,6 +216,7 @@ export class Lane implements SettlementSource, VerdictListener {
 
   /** Waits in place, without the event loop, until `done` or the deadline (`performance.now()`); for exit hooks. */
   waitInPlace(done: () => boolean, deadline: number): boolean {
+    this.boot();
     Atomics.store(this.signals, Signal.Watching, 1);
     this.ring.wake();
     const startedAt = performance.now();
@@ -233,12 +236,14 @@ export class Lane implements SettlementSource, VerdictListener {
 
   /** Lets the worker close its store, in place. It must not be inside a call of the store when the process ends. */
   stopInPlace(): void {
+    if (this.pool === undefined) return;
     this.requestStop(StopRequest.GiveUp);
     this.waitInPlace(() => this.isStopped, performance.now() + GIVE_UP_MS);
   }
 
   /** Lets the worker land what is there, close its store, and go. */
   async close(timeoutMs: number): Promise<void> {
+    this.boot();
     this.closing = true;
     this.requestStop(StopRequest.Finish);
     const stopped = await this.untilStopped(timeoutMs);
@@ -248,7 +253,7 @@ export class Lane implements SettlementSource, VerdictListener {
     }
     this.bell?.close();
     this.controlPort?.close();
-    await this.pool.destroy();
+    await this.pool?.destroy();
   }
 
   private requestStop(request: number): void {
@@ -274,13 +279,33 @@ export class Lane implements SettlementSource, VerdictListener {
 
   // ---- worker ----
 
-  private start(): void {
+  private boot(): void {
+    if (this.pool !== undefined || this.closing) return;
+    this.pool = new Piscina({
+      filename: WORKER.href,
+      minThreads: 1,
+      maxThreads: 1,
+      // The default stops a worker's event loop between tasks, and the lane's loop runs between tasks.
+      atomics: 'disabled',
+      idleTimeout: Number.POSITIVE_INFINITY,
+      recordTiming: false,
+    });
+    // An error between tasks arrives here, and without a listener it would end the process. The port's
+    // end, which follows, is what the lane acts on.
+    this.pool.on('error', (error) => {
+      this.lastCrash = error;
+    });
+    this.start(this.pool);
+  }
+
+  private start(pool: Piscina): void {
     const bell = new MessageChannel();
     const control = new MessageChannel();
     const task: LaneTask = {
       memory: this.memory,
       settings: laneSettings(this.settings),
-      openRuns: [...this.open].map(([slot, { request }]) => ({ slot, request })),
+      // One that has ended, and of which this thread has not taken note, would be set back to running.
+      openRuns: [...this.open].filter(([, { ledger }]) => !ledger.hasEnded).map(([slot, { request }]) => ({ slot, request })),
       bell: bell.port2,
       control: control.port2,
     };
@@ -290,9 +315,11 @@ export class Lane implements SettlementSource, VerdictListener {
     this.control = wrap<LaneControl>(nodeEndpoint(control.port1));
     bell.port1.on('message', () => this.onBell());
     bell.port1.on('close', () => this.onWorkerGone(bell.port1));
+    // One listener for all who wait: more than ten on one port are taken for a leak.
+    this.gone = new Promise((resolve) => control.port1.once('close', () => resolve(undefined)));
     if (this.holds === 0) bell.port1.unref();
     control.port1.unref();
-    this.pool.run(task, { transferList: [bell.port2, control.port2] }).catch((error: unknown) => {
+    pool.run(task, { transferList: [bell.port2, control.port2] }).catch((error: unknown) => {
       this.lastCrash = error;
     });
   }
@@ -305,8 +332,8 @@ export class Lane implements SettlementSource, VerdictListener {
     const settled = [...this.open.values()].reduce((sum, { ledger }) => sum + ledger.settled(), 0);
     this.deaths = settled === this.settledAtDeath ? this.deaths + 1 : 1;
     this.settledAtDeath = settled;
-    if (this.deaths < MAX_DEATHS) {
-      this.start();
+    if (this.deaths < MAX_DEATHS && this.pool !== undefined) {
+      this.start(this.pool);
       return;
     }
     const reason = this.lastCrash instanceof Error ? this.lastCrash.message : 'no error was seen';
@@ -316,20 +343,19 @@ export class Lane implements SettlementSource, VerdictListener {
     this.events.broken(this.broken);
   }
 
-  private hold(): void {
+  hold(): void {
     if (++this.holds === 1) this.bell?.ref();
   }
 
-  private release(): void {
+  release(): void {
     if (--this.holds === 0) this.bell?.unref();
   }
 
   private async whileHeld<T>(call: Promise<T>): Promise<T | undefined> {
     // A call in flight when the worker dies would stay pending for ever.
     this.hold();
-    const gone = new Promise<undefined>((resolve) => this.controlPort?.once('close', () => resolve(undefined)));
     try {
-      return await Promise.race([call, gone]);
+      return await Promise.race([call, this.gone]);
     } finally {
       this.release();
     }

@@ -129,7 +129,7 @@ export class LaneLoop {
     let waiting = false;
     const urgent = inHurry || this.lingerMs === 0 || Atomics.load(this.signals, Signal.Urgent) !== 0;
     for (const queue of this.intake.active) {
-      if (queue.busy) continue;
+      if (queue.busy || isWaiting(queue)) continue;
       if (urgent || !this.lingers(queue)) void this.send(queue);
       else waiting = true;
     }
@@ -203,7 +203,8 @@ export class LaneLoop {
   private announce(): void {
     Atomics.add(this.signals, Signal.Settled, 1);
     if (Atomics.load(this.signals, Signal.Watching) !== 0) Atomics.notify(this.signals, Signal.Settled);
-    if (Atomics.load(this.signals, Signal.Bell) !== 0 && Atomics.exchange(this.signals, Signal.Bell, 0) !== 0) this.bell.postMessage(0);
+    if (Atomics.load(this.signals, Signal.Bell) !== 0 && Atomics.exchange(this.signals, Signal.Bell, 0) !== 0)
+      this.bell.postMessage(0);
   }
 
   private pulse(): Pulse {
@@ -218,6 +219,12 @@ export class LaneLoop {
       },
     };
   }
+}
+
+/** Behind an earlier opening of the same run: that has to end first. */
+function isWaiting(queue: RunQueue): boolean {
+  if (queue.after?.ended === true) queue.after = undefined;
+  return queue.after !== undefined;
 }
 
 function seqsOf(step: Step): [first: number, count: number] {

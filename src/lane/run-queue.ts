@@ -1,8 +1,8 @@
+import type { HeadraceError } from '../errors.js';
 import type { BatchLimits } from '../options.js';
 import { INLINE, type KeyId, MAX_KEYS } from '../ring/key-table.js';
 import type { Position } from '../ring/layout.js';
 import type { RunSlot } from '../ring/record.js';
-import type { HeadraceError } from '../errors.js';
 import type { Item } from '../store/store.js';
 import type { EndRequest, RunRequest } from './task.js';
 
@@ -158,7 +158,11 @@ export class PendingBatch {
 
   private takes(bytes: number, ofKind: number, most: number): boolean {
     if (this.closed) return false;
-    if (ofKind >= most || this.items.length >= this.limits.maxEntities || (this.bytes + bytes > this.limits.maxBytes && this.bytes > 0)) {
+    if (
+      ofKind >= most ||
+      this.items.length >= this.limits.maxEntities ||
+      (this.bytes + bytes > this.limits.maxBytes && this.bytes > 0)
+    ) {
       this.closed = true;
       return false;
     }
@@ -177,6 +181,9 @@ export class RunQueue {
   /** A sender works on the first step. */
   busy = false;
   storeId: string | undefined;
+  /** An earlier opening of the same run, whose end must be stored before this one resumes it. */
+  after: RunQueue | undefined;
+  ended = false;
   /** The run could not be made: nothing of it will land. */
   fatal: HeadraceError | undefined;
 

@@ -9,5 +9,7 @@ export async function newRunOf(request: RunRequest): Promise<NewRun> {
   const tags = resume
     ? request.tags
     : await runTags({ userName: userId, scriptPath, parentRunId, tags: request.tags }, { MLFLOW_RUN_CONTEXT: context });
-  return { id, resume, experiment, name, userId, startTime, tags };
+  // MLflow's client: whoever the tag names, so that column and tag always agree.
+  const named = tags.find(([key]) => key === 'mlflow.user')?.[1];
+  return { id, resume, experiment, name, userId: named ?? userId, startTime, tags };
 }

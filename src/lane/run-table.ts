@@ -4,8 +4,9 @@
  *
  *   cell n at 32 × n   0: low 32 bits of the last settled seq (landed or failed; failures are told first)
  */
-import type { RunSlot } from '../ring/record.js';
 import { TooManyRunsError } from '../errors.js';
+import { type Position, reached } from '../ring/layout.js';
+import type { RunSlot } from '../ring/record.js';
 
 /** Runs open at the same time on one lane. Untouched pages cost no memory. */
 const MAX_OPEN_RUNS = 65_536;
@@ -34,18 +35,30 @@ export class RunTable {
 
 /** Caller's side: which cells are free. */
 export class RunSlots {
-  private readonly free: RunSlot[] = [];
+  private readonly table: RunTable;
+  /** Given back, oldest first: `end` is the ring's position behind the last record of the run. */
+  private readonly ended: { readonly slot: RunSlot; readonly end: Position }[] = [];
   private fresh = 0;
 
-  take(): RunSlot {
-    const slot = this.free.pop();
-    if (slot !== undefined) return slot;
+  constructor(table: RunTable) {
+    this.table = table;
+  }
+
+  /** `head`: the ring's. */
+  take(head: Position): RunSlot {
+    const [oldest] = this.ended;
+    // As long as records of the old run may be read again by a worker that takes over, the cell has to tell it to skip them.
+    if (oldest !== undefined && reached(head, oldest.end)) {
+      this.ended.shift();
+      this.table.settle(oldest.slot, 0);
+      return oldest.slot;
+    }
     if (this.fresh === MAX_OPEN_RUNS) throw new TooManyRunsError({ limit: MAX_OPEN_RUNS });
     return this.fresh++;
   }
 
   /** Only when the run's last record has settled: nobody may write the cell any more. */
-  giveBack(slot: RunSlot): void {
-    this.free.push(slot);
+  giveBack(slot: RunSlot, end: Position): void {
+    this.ended.push({ slot, end });
   }
 }

@@ -2,8 +2,8 @@ import pRetry from 'p-retry';
 import { HeadraceError, StoreUnavailableError } from '../errors.js';
 import type { RetryOptions } from '../options.js';
 import { type Outcome, type Store, StoreBusyError } from '../store/store.js';
-import { newRunOf } from './run-request.js';
 import type { Creation, Ending, PendingBatch, Refused, RunQueue, Step } from './run-queue.js';
+import { newRunOf } from './run-request.js';
 import { Signal } from './signals.js';
 
 /** How one step of a run ended. */

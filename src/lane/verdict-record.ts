@@ -6,11 +6,11 @@
  * The text is JSON: `[count, [code, fields]]`; empty when the details had no room.
  */
 import { fromWire, type HeadraceError, toWire, type WireError } from '../errors.js';
+import { RingConsumer } from '../ring/consumer.js';
 import { INLINE } from '../ring/key-table.js';
 import { EMPTY, NO_ROOM } from '../ring/layout.js';
-import { Kind, RecordReader, type RunSlot, TOO_LARGE, writeTextRecord } from '../ring/record.js';
-import { RingConsumer } from '../ring/consumer.js';
 import { RingProducer } from '../ring/producer.js';
+import { Kind, RecordReader, type RunSlot, TOO_LARGE, writeTextRecord } from '../ring/record.js';
 
 /** Several thousand failures with details between two looks of the caller's thread. */
 export const VERDICT_RING_BYTES: number = 2 ** 20;

@@ -49,8 +49,9 @@ export function readConfigFile(path: string, options: ConfigFileOptions): Config
     return { sha256: createHash('sha256').update(bytes).digest('hex'), params: leaves.found, omitted };
   } catch (error) {
     if (error instanceof MalformedError) throw new ConfigFileError({ path, reason: error.reason, ...error.place });
-    // The parsers recurse: the stack ends on nesting that no config has.
-    if (error instanceof RangeError) throw new ConfigFileError({ path, reason: TOO_DEEP });
+    // The parsers recurse, over levels and (in dotenv's pattern) over the lines of a quoted text: the stack ends.
+    if (error instanceof RangeError)
+      throw new ConfigFileError({ path, reason: 'nested too deep, or a value too long, to be parsed' });
     throw error;
   }
 }

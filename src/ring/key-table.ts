@@ -66,7 +66,7 @@ export class KeyWriter {
 
   private meet(key: string): KeyId {
     if (typeof key !== 'string' || key.length === 0 || key.length > MAX_KEY_UNITS) return INLINE;
-    const place = (key.length * 31 + key.charCodeAt(0) * 7 + key.charCodeAt(key.length - 1) * 131 + key.charCodeAt(key.length >> 1)) % RECENT_KEYS;
+    const place = placeOf(key);
     if (this.recent[place] !== key) {
       this.recent[place] = key;
       return INLINE;
@@ -86,6 +86,13 @@ export class KeyWriter {
     this.ids.set(key, id);
     return id;
   }
+}
+
+/** Every character counts: names differ at their end (`layer.10`, `layer.20`) as well as in the middle (`layer.10.bias`). */
+function placeOf(key: string): number {
+  let hash = 0;
+  for (let i = 0; i < key.length; i++) hash = (Math.imul(hash, 31) + key.charCodeAt(i)) | 0;
+  return (hash >>> 0) % RECENT_KEYS;
 }
 
 export class KeyReader {

@@ -36,11 +36,16 @@ export const EMPTY = -1;
 
 export const KIND_PADDING = 0;
 
-export const MIN_CAPACITY = 4096;
-export const MAX_CAPACITY: number = 2 ** 30;
+const MIN_CAPACITY = 4096;
+const MAX_CAPACITY: number = 2 ** 30;
 
 export function isCapacity(bytes: number): boolean {
   return Number.isInteger(bytes) && bytes >= MIN_CAPACITY && bytes <= MAX_CAPACITY && (bytes & (bytes - 1)) === 0;
+}
+
+/** True when `position` is at or behind `goal`; the two are less than 2^31 apart. */
+export function reached(position: Position, goal: Position): boolean {
+  return ((position - goal) | 0) >= 0;
 }
 
 /** Lengths are multiples of 8, so that doubles are aligned and padding always has room for its header. */

@@ -33,8 +33,10 @@ export class RingProducer {
   private claimedAt: Position;
   /** Bytes that the last claim without room asked for, padding included. */
   lacking = 0;
-  /** Last seen head. It is behind the real one at worst, so room is under-, never overestimated. */
+  /** The head when there was no room. */
   private seenHead: Position;
+  /** Claims up to here need no check. The head it was made from is behind the real one at worst: room is under-, never overestimated. */
+  private limit: Position;
 
   constructor(buffer: SharedArrayBuffer) {
     this.words = new Int32Array(buffer);
@@ -45,6 +47,7 @@ export class RingProducer {
     this.tail = Atomics.load(this.words, TAIL_WORD);
     this.claimedAt = this.tail;
     this.seenHead = Atomics.load(this.words, HEAD_WORD);
+    this.limit = this.tail;
   }
 
   /**
@@ -52,20 +55,42 @@ export class RingProducer {
    * begins, or NO_ROOM. The header is written; what follows is the caller's.
    */
   claim(kind: number, bytes: number): Offset {
-    const index = this.tail & this.mask;
-    const rest = this.capacity - index;
-    // The rest of the ring is lost to padding, so it counts: without it the producer overtakes the head.
-    const needed = bytes <= rest ? bytes : rest + bytes;
-    if (this.capacity - ((this.tail - this.seenHead) | 0) < needed && !this.hasRoom(needed)) return NO_ROOM;
-    let offset = RECORDS_BYTE + index;
-    if (bytes > rest) {
-      this.words[offset >> 2] = header(KIND_PADDING, rest);
-      offset = RECORDS_BYTE;
-    }
+    const tail = this.tail;
+    const next = (tail + bytes) | 0;
+    if (((this.limit - next) | 0) < 0) return this.claimBeyondLimit(kind, bytes);
+    this.claimedAt = tail;
+    this.tail = next;
+    const offset = RECORDS_BYTE + (tail & this.mask);
     this.words[offset >> 2] = header(kind, bytes);
-    this.claimedAt = this.tail;
-    this.tail = (this.tail + needed) | 0;
     return offset;
+  }
+
+  private claimBeyondLimit(kind: number, bytes: number): Offset {
+    const tail = this.tail;
+    const rest = this.capacity - (tail & this.mask);
+    // The rest of the ring is lost to padding, so it counts: without it the producer overtakes the head.
+    const padding = bytes <= rest ? 0 : rest;
+    const head = Atomics.load(this.words, HEAD_WORD);
+    this.seenHead = head;
+    if (this.capacity - ((tail - head) | 0) < padding + bytes) {
+      this.lacking = padding + bytes;
+      return NO_ROOM;
+    }
+    if (padding > 0) this.words[(RECORDS_BYTE + (tail & this.mask)) >> 2] = header(KIND_PADDING, padding);
+    const start = (tail + padding) | 0;
+    this.claimedAt = tail;
+    this.tail = (start + bytes) | 0;
+    this.moveLimit(start, head);
+    const offset = RECORDS_BYTE + (start & this.mask);
+    this.words[offset >> 2] = header(kind, bytes);
+    return offset;
+  }
+
+  /** As far as records can be claimed from `start` without a look at the head or at the end of the ring. */
+  private moveLimit(start: Position, head: Position): void {
+    const lapEnd = (start + this.capacity - (start & this.mask)) | 0;
+    const roomEnd = (head + this.capacity) | 0;
+    this.limit = ((lapEnd - roomEnd) | 0) < 0 ? lapEnd : roomEnd;
   }
 
   /** Shortens the record claimed last, once its true length is known. */
@@ -104,14 +129,18 @@ export class RingProducer {
     Atomics.store(this.words, STARVED_WORD, 0);
   }
 
-  /** Bytes between head and tail. */
-  get used(): number {
-    return (this.tail - Atomics.load(this.words, HEAD_WORD)) | 0;
+  /** Behind the record claimed last. */
+  get position(): Position {
+    return this.tail;
   }
 
-  private hasRoom(needed: number): boolean {
-    this.seenHead = Atomics.load(this.words, HEAD_WORD);
-    this.lacking = needed;
-    return this.capacity - ((this.tail - this.seenHead) | 0) >= needed;
+  /** The consumer's: everything before it has been given back. */
+  get head(): Position {
+    return Atomics.load(this.words, HEAD_WORD);
+  }
+
+  /** Bytes between head and tail. */
+  get used(): number {
+    return (this.tail - this.head) | 0;
   }
 }

@@ -12,9 +12,10 @@
  * Key id 0: the key stands in the record; in the fixed kinds behind the fixed part, as length u32 and
  * text. Kinds without a key (Config, Run, End) have id 0 and no key bytes.
  */
-import { type KeyId, INLINE } from './key-table.js';
-import { kindOf, maxRecordBytes, NO_ROOM, type Offset, recordBytes } from './layout.js';
+
 import type { RingConsumer } from './consumer.js';
+import { INLINE, type KeyId } from './key-table.js';
+import { kindOf, maxRecordBytes, NO_ROOM, type Offset, recordBytes } from './layout.js';
 import type { RingProducer } from './producer.js';
 import { LONE_SURROGATE, NUL_CHARACTER, readText, textBound, writeText } from './text.js';
 
@@ -84,6 +85,19 @@ export function writeMetric(
   ring.doubles[(offset >> 3) + 2] = value;
   words[word + 6] = step;
   words[word + 7] = stamp;
+  return offset;
+}
+
+/** A number param with a known key: hot as well. */
+export function writeNumber(ring: RingProducer, run: RunSlot, key: KeyId, seq: number, value: number): Written {
+  const offset = ring.claim(Kind.Number, SCALAR_BYTES);
+  if (offset === NO_ROOM) return NO_ROOM;
+  const word = offset >> 2;
+  const words = ring.words;
+  words[word + 1] = run;
+  words[word + 2] = key;
+  words[word + 3] = seq;
+  ring.doubles[(offset >> 3) + 2] = value;
   return offset;
 }
 

@@ -67,6 +67,8 @@ function contextTags(text: string | undefined): [string, string][] {
 }
 
 function ignore(reason: string): [] {
-  process.emitWarning(`MLFLOW_RUN_CONTEXT must be a JSON object of tags and is ignored: ${reason}`, { code: 'HEADRACE_RUN_CONTEXT' });
+  process.emitWarning(`MLFLOW_RUN_CONTEXT must be a JSON object of tags and is ignored: ${reason}`, {
+    code: 'HEADRACE_RUN_CONTEXT',
+  });
   return [];
 }

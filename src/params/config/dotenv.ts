@@ -7,7 +7,8 @@ const SECRET_NAME =
 
 const BLANK_OR_COMMENT = /[^\S\n]*(?:#.*)?(?:\n|$)/y;
 const ASSIGNMENT = /[^\S\n]*(?:export[^\S\n]+)?([\w.-]+)(?:[^\S\n]*=|:(?=\s))[^\S\n]*/y;
-const QUOTED = /'(?:\\'|[^'])*'|"(?:\\"|[^"])*"|`(?:\\`|[^`])*`/y;
+/** As dotenv's: a quote after a backslash is part of the value, unless no other one closes it. */
+const QUOTED = /'[^']*(?:(?<=\\)'[^']*)*'|"[^"]*(?:(?<=\\)"[^"]*)*"|`[^`]*(?:(?<=\\)`[^`]*)*`/y;
 const UNQUOTED = /[^\n]*(?:\n|$)/y;
 
 export interface DotenvFile {

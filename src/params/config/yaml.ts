@@ -17,6 +17,8 @@ export function parseYaml(text: string): ParsedMap {
     intAsBigInt: true,
     // Keys as they are spelled (`1.0`, `true`); mappings and sequences as keys are errors.
     stringKeys: true,
+    // The library compares each key with all before it, which takes minutes for 100,000: they are compared below.
+    uniqueKeys: false,
     // A value with a tag that is not in the core schema (`!!timestamp`, `!env`) is what it would be without.
     resolveKnownTags: false,
     // Pretty errors quote the line.
@@ -28,7 +30,7 @@ export function parseYaml(text: string): ParsedMap {
   if (error !== undefined) {
     throw new MalformedError(`malformed YAML: ${error.code.toLowerCase().replaceAll('_', ' ')}`, placeAt(text, error.pos[0]));
   }
-  refuseUnknownAliases(yaml, document, text);
+  refuseDuplicatesAndUnknownAliases(yaml, document, text);
   const root: Node | null = document.contents;
   let parsed: Parsed;
   try {
@@ -48,11 +50,25 @@ export function parseYaml(text: string): ParsedMap {
   return parsed;
 }
 
-/** The library finds these too, but too late to tell the place. */
-function refuseUnknownAliases(yaml: typeof import('yaml'), document: Document.Parsed, text: string): void {
-  yaml.visit(document, (_key, node) => {
-    if (yaml.isAlias(node) && node.resolve(document) === undefined) {
-      throw new MalformedError('malformed YAML: unknown alias', placeAt(text, node.range?.[0] ?? 0));
-    }
+/** In one pass in the order of the text: the library's own looks go through the document again for each key and alias. */
+function refuseDuplicatesAndUnknownAliases(yaml: typeof import('yaml'), document: Document.Parsed, text: string): void {
+  const anchors = new Set<string>();
+  yaml.visit(document, {
+    Value(_key, node) {
+      if (node.anchor !== undefined) anchors.add(node.anchor);
+      if (!yaml.isMap(node)) return;
+      const names = new Set<string>();
+      for (const { key } of node.items) {
+        if (!yaml.isScalar(key)) continue;
+        const name = String(key.value);
+        if (names.has(name)) throw new MalformedError('malformed YAML: duplicate key', placeAt(text, key.range?.[0] ?? 0));
+        names.add(name);
+      }
+    },
+    Alias(_key, alias) {
+      if (!anchors.has(alias.source)) {
+        throw new MalformedError('malformed YAML: unknown alias', placeAt(text, alias.range?.[0] ?? 0));
+      }
+    },
   });
 }

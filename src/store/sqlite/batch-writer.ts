@@ -54,7 +54,12 @@ export class BatchWriter {
     this.connection = connection;
     this.runs = runs;
     this.pulse = pulse;
-    this.params = new RowInsert(connection, { into: 'params (key, value, run_uuid)', row: '(?,?,@run)', width: 2, onConflict: 'DO NOTHING' });
+    this.params = new RowInsert(connection, {
+      into: 'params (key, value, run_uuid)',
+      row: '(?,?,@run)',
+      width: 2,
+      onConflict: 'DO NOTHING',
+    });
     this.metrics = new RowInsert(connection, {
       into: 'metrics (key, value, timestamp, step, is_nan, run_uuid)',
       row: '(?,?,?,?,0,@run)',
@@ -184,7 +189,12 @@ export class BatchWriter {
       const newValue = this.params.values[row * 2 + 1] as string;
       const storedValue = this.storedParam.get(named, [key])?.value;
       if (storedValue === newValue) continue;
-      outcomes[this.paramItems[row] as number] = new ParamConflictError({ runId, key, storedValue: String(storedValue), newValue });
+      outcomes[this.paramItems[row] as number] = new ParamConflictError({
+        runId,
+        key,
+        storedValue: String(storedValue),
+        newValue,
+      });
     }
     this.pulse.beat();
   }
@@ -210,7 +220,10 @@ export class BatchWriter {
   private writeParts({ runId, items }: Batch): readonly Outcome[] {
     if (items.length > 1) {
       const middle = items.length >>> 1;
-      return [...this.writePart({ runId, items: items.slice(0, middle) }), ...this.writePart({ runId, items: items.slice(middle) })];
+      return [
+        ...this.writePart({ runId, items: items.slice(0, middle) }),
+        ...this.writePart({ runId, items: items.slice(middle) }),
+      ];
     }
     return this.writePart({ runId, items });
   }

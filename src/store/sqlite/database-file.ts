@@ -48,7 +48,9 @@ export function openDatabase(driver: Driver, settings: FileSettings, pause: () =
   try {
     // NORMAL: a commit survives the end of the process, FULL: also a power cut. The two libraries' defaults differ.
     const synchronous = settings.durability === 'fsync' ? 'FULL' : 'NORMAL';
-    connection.exec(`PRAGMA busy_timeout = ${BUSY_SLICE_MS}; PRAGMA synchronous = ${synchronous}; PRAGMA cache_size = -${CACHE_KIB}`);
+    connection.exec(
+      `PRAGMA busy_timeout = ${BUSY_SLICE_MS}; PRAGMA synchronous = ${synchronous}; PRAGMA cache_size = -${CACHE_KIB}`,
+    );
     // Every row's run is looked up in the transaction that writes it, so a check per row adds nothing; and with it a
     // statement of many rows may fail half-way for SQLite, which then copies every page before changing it: half the speed.
     connection.exec('PRAGMA foreign_keys = OFF');
@@ -90,7 +92,9 @@ function checkTables(connection: Connection, settings: FileSettings): boolean {
     missing.push(...columns.filter((column) => !present.has(column)).map((column) => `column ${table}.${column}`));
   }
   if (missing.length > 0) {
-    const revision = tables.has('alembic_version') ? connection.prepare('SELECT version_num FROM alembic_version').get({}, []) : undefined;
+    const revision = tables.has('alembic_version')
+      ? connection.prepare('SELECT version_num FROM alembic_version').get({}, [])
+      : undefined;
     throw new IncompleteSchemaError(
       `${settings.path} has MLflow's schema of revision ${revision?.version_num ?? 'unknown'}, without ${missing.join(', ')}; ` +
         'bring it up to date with "mlflow db upgrade", or name a new file',
@@ -101,7 +105,9 @@ function checkTables(connection: Connection, settings: FileSettings): boolean {
 }
 
 function tableNames(connection: Connection): ReadonlySet<string> {
-  const rows = connection.prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite!_%' ESCAPE '!'").all({}, []);
+  const rows = connection
+    .prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite!_%' ESCAPE '!'")
+    .all({}, []);
   return new Set(rows.map((row) => String(row.name)));
 }
 
@@ -130,7 +136,9 @@ function createSchema(connection: Connection, settings: FileSettings, pause: () 
     if (tableNames(connection).size === 0) {
       for (const statement of createStatements()) connection.exec(statement);
       connection.prepare('INSERT INTO alembic_version (version_num) VALUES (?)').run({}, [REVISION]);
-      connection.prepare('INSERT INTO headrace_meta (name, value) VALUES (?, ?)').run({}, ['created_by', `headrace ${settings.version}`]);
+      connection
+        .prepare('INSERT INTO headrace_meta (name, value) VALUES (?, ?)')
+        .run({}, ['created_by', `headrace ${settings.version}`]);
       const now = Date.now();
       connection
         .prepare('INSERT INTO experiments VALUES (0, ?, ?, ?, ?, ?)')

@@ -64,7 +64,9 @@ export function loadDriver(store: string, choice: DriverChoice = {}): Driver {
 
 /** The part of node:sqlite that is used here; the oldest supported Node's types don't have the module. */
 interface NodeSqlite {
-  readonly DatabaseSync: new (path: string) => {
+  readonly DatabaseSync: new (
+    path: string,
+  ) => {
     exec(sql: string): void;
     prepare(sql: string): NodeStatement;
     close(): void;
@@ -120,7 +122,9 @@ function withoutSqliteWarning<T>(load: () => T): T {
 }
 
 interface BetterSqlite3 {
-  new (path: string): {
+  new (
+    path: string,
+  ): {
     exec(sql: string): unknown;
     prepare(sql: string): BetterStatement;
     close(): unknown;
@@ -194,8 +198,10 @@ function problemOf(error: unknown): string {
   const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
   const message = error instanceof Error ? error.message : String(error);
   if (code === 'MODULE_NOT_FOUND' && message.includes("'better-sqlite3'")) return 'better-sqlite3 is not installed';
-  if (message.startsWith('Could not locate the bindings file')) return 'better-sqlite3 is installed, but its native part was not compiled';
-  if (code === 'ERR_DLOPEN_FAILED') return `better-sqlite3 is compiled for another Node than ${process.versions.node} (${firstLine(message)})`;
+  if (message.startsWith('Could not locate the bindings file'))
+    return 'better-sqlite3 is installed, but its native part was not compiled';
+  if (code === 'ERR_DLOPEN_FAILED')
+    return `better-sqlite3 is compiled for another Node than ${process.versions.node} (${firstLine(message)})`;
   return `better-sqlite3 can't be loaded (${firstLine(message)})`;
 }
 

@@ -32,7 +32,10 @@ export class ExperimentTable {
   private named(id: string, name: string | undefined): Experiment {
     const found = this.byId(id);
     if (found === undefined) {
-      throw new ExperimentError({ experiment: id, reason: 'is not in the store; give the id of one that is, or a name, which is made if missing' });
+      throw new ExperimentError({
+        experiment: id,
+        reason: 'is not in the store; give the id of one that is, or a name, which is made if missing',
+      });
     }
     if (name !== undefined && found.name !== name) {
       throw new ExperimentError({
@@ -65,14 +68,19 @@ export class ExperimentTable {
       )
       .get({}, [id, name, now, now]);
     const location = `${this.artifactRoot}/${made?.id}`;
-    this.connection.prepare('UPDATE experiments SET artifact_location = ? WHERE experiment_id = ?').run({}, [location, made?.id ?? null]);
+    this.connection
+      .prepare('UPDATE experiments SET artifact_location = ? WHERE experiment_id = ?')
+      .run({}, [location, made?.id ?? null]);
     return { id: made?.id ?? null, name, stage: 'active', location };
   }
 }
 
 function usable(row: SqlRow, asked: string): Experiment {
   if (row.stage === 'deleted') {
-    throw new ExperimentError({ experiment: asked, reason: 'is deleted; restore it ("mlflow experiments restore") or use another name' });
+    throw new ExperimentError({
+      experiment: asked,
+      reason: 'is deleted; restore it ("mlflow experiments restore") or use another name',
+    });
   }
   return { id: Number(row.id), location: row.location === null ? undefined : String(row.location) };
 }

@@ -94,13 +94,15 @@ export function explain(error: unknown, path: string): string {
 }
 
 /** Why a file can't be opened; SQLite says no more than "unable to open database file". */
-export function pathProblem(path: string): string | undefined {
+function pathProblem(path: string): string | undefined {
   const folder = dirname(path);
   try {
     if (!statSync(folder).isDirectory()) return `${folder} is not a folder; name a file in one`;
   } catch (error) {
     const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
-    return missing ? `the folder ${folder} does not exist; create it, headrace doesn't` : `the folder ${folder} can't be read; check its permissions`;
+    return missing
+      ? `the folder ${folder} does not exist; create it, headrace doesn't`
+      : `the folder ${folder} can't be read; check its permissions`;
   }
   try {
     if (statSync(path).isDirectory()) return `${path} is a folder; name a file in it`;

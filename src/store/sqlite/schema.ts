@@ -255,7 +255,10 @@ export function createStatements(): readonly string[] {
 
 /** The tables that are written, with the columns that must be there in a file of whatever revision. */
 export const WRITTEN_TABLES: ReadonlyMap<string, readonly string[]> = new Map(
-  (['experiments', 'runs', 'params', 'metrics', 'latest_metrics', 'tags'] as const).map((name) => [name, Object.keys(TABLES[name].columns)]),
+  (['experiments', 'runs', 'params', 'metrics', 'latest_metrics', 'tags'] as const).map((name) => [
+    name,
+    Object.keys(TABLES[name].columns),
+  ]),
 );
 
 function createTable(name: string, table: Table): string {

@@ -64,7 +64,9 @@ export class SqliteStore implements Store {
     const { path, display, durability, version, pulse, driver = loadDriver(display) } = this.options;
     let connection: Connection | undefined;
     try {
-      connection = openDatabase(driver, { path, display, durability, version, artifactRoot: this.artifactRoot }, () => pulse.pause());
+      connection = openDatabase(driver, { path, display, durability, version, artifactRoot: this.artifactRoot }, () =>
+        pulse.pause(),
+      );
       const runs = new RunTable(connection, new ExperimentTable(connection, this.artifactRoot));
       this.database = { connection, runs, writer: new BatchWriter(connection, runs, pulse) };
     } catch (error) {
@@ -125,7 +127,7 @@ export class SqliteStore implements Store {
       for (const { reject } of group) reject(error as Error);
       return;
     }
-    group.forEach(({ resolve }, i) => resolve(outcomes[i] as readonly Outcome[])); // one for each
+    for (const [i, { resolve }] of group.entries()) resolve(outcomes[i] as readonly Outcome[]); // one for each
   }
 
   private takeGroup(): Waiting[] {
