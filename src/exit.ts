@@ -18,6 +18,8 @@ const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
 const trackers = new Set<Exiting>();
 let received: NodeJS.Signals | undefined;
+/** An error was not caught. The process may live on: a program's own listener closes its tracker, say. */
+let crashed = false;
 let listensToExit = false;
 let listensToSignals = false;
 
@@ -27,6 +29,8 @@ export function finishAtExit(tracker: Exiting): void {
   if (listensToExit) return;
   listensToExit = true;
   process.on('exit', onExit);
+  // Unlike `uncaughtException` it changes nothing about how Node goes on.
+  process.on('uncaughtExceptionMonitor', onCrash);
 }
 
 export function forgetAtExit(tracker: Exiting): void {
@@ -34,6 +38,7 @@ export function forgetAtExit(tracker: Exiting): void {
   updateSignals();
   if (trackers.size > 0) return;
   process.off('exit', onExit);
+  process.off('uncaughtExceptionMonitor', onCrash);
   listensToExit = false;
 }
 
@@ -51,7 +56,11 @@ export function updateSignals(): void {
 /** How runs end that are open when the process, or the tracker, does. */
 export function endingStatus(exitCode: number): RunStatus {
   if (received !== undefined) return 'KILLED';
-  return exitCode === 0 ? 'FINISHED' : 'FAILED';
+  return exitCode === 0 && !crashed ? 'FINISHED' : 'FAILED';
+}
+
+function onCrash(): void {
+  crashed = true;
 }
 
 function onExit(code: number): void {
@@ -79,10 +88,10 @@ function finishAll(status: RunStatus | undefined): void {
   }
 }
 
-/** Written at once: a stream may not be flushed any more. */
-function say(line: string): void {
+/** Written at once: a stream may not be flushed any more. In one line, whatever text of the user stands in it. */
+function say(text: string): void {
   try {
-    writeSync(2, `headrace: ${line}\n`);
+    writeSync(2, `headrace: ${text.replace(/\s*[\r\n]+\s*/g, ' ')}\n`);
   } catch {
     // stderr is closed or full, and there is no other place to tell.
   }

@@ -9,6 +9,11 @@ import { RUN_NAME_TAG, type RunTable } from './run-table.js';
 /** MLflow's storage rule for infinities: its SQL store replaces them by the largest double. */
 const LARGEST = Number.MAX_VALUE;
 
+/** A row was refused when part of its batch was written already. */
+export class RowRefusedError extends Error {
+  override readonly name = 'RowRefusedError';
+}
+
 /** A batch's candidate for `latest_metrics`: MLflow's order is by step, timestamp, value, with NaN as 0. */
 class LatestMetric {
   step: number;
@@ -89,17 +94,21 @@ export class BatchWriter {
     this.storedParam = connection.prepare('SELECT value FROM params WHERE key = ? AND run_uuid = @run');
   }
 
-  /** Throws only what concerns the whole transaction. */
+  /** RowRefusedError: the transaction has to be rolled back, and its batches written by `writeApart`. */
   write(batch: Batch): readonly Outcome[] {
     const refusal = this.runs.refusal(batch.runId);
     if (refusal !== undefined) return batch.items.map(() => refusal);
     try {
       return this.writeRows(batch);
     } catch (error) {
-      if (failureOf(error) !== 'item') throw error;
-      // What was written before the row at fault is written again: that changes nothing.
-      return this.writeParts(batch);
+      throw failureOf(error) === 'item' ? new RowRefusedError(messageOf(error), { cause: error }) : error;
     }
+  }
+
+  /** Lands what can be landed and refuses row by row. Slow: SQLite keeps a copy of each page for the way back. */
+  writeApart(batch: Batch): readonly Outcome[] {
+    const refusal = this.runs.refusal(batch.runId);
+    return refusal === undefined ? this.writePart(batch) : batch.items.map(() => refusal);
   }
 
   private writeRows({ runId, items }: Batch): readonly Outcome[] {
@@ -128,8 +137,8 @@ export class BatchWriter {
       } else if (item.kind === 'metric') {
         const { key, step, timestamp } = item;
         const isNan = Number.isNaN(item.value) ? 1 : 0;
-        // Adding 0 turns -0 into 0.
-        const value = isNan === 1 ? 0 : item.value === Infinity ? LARGEST : item.value === -Infinity ? -LARGEST : item.value + 0;
+        // SQLite itself stores -0 as 0.
+        const value = isNan === 1 ? 0 : item.value === Infinity ? LARGEST : item.value === -Infinity ? -LARGEST : item.value;
         const latest = this.latest.get(key);
         if (latest === undefined) this.latest.set(key, new LatestMetric(step, timestamp, value, isNan));
         else latest.offer(step, timestamp, value, isNan);
@@ -217,17 +226,6 @@ export class BatchWriter {
   }
 
   /** Halves the batch until the rows at fault stand alone. */
-  private writeParts({ runId, items }: Batch): readonly Outcome[] {
-    if (items.length > 1) {
-      const middle = items.length >>> 1;
-      return [
-        ...this.writePart({ runId, items: items.slice(0, middle) }),
-        ...this.writePart({ runId, items: items.slice(middle) }),
-      ];
-    }
-    return this.writePart({ runId, items });
-  }
-
   private writePart(batch: Batch): readonly Outcome[] {
     this.connection.exec('SAVEPOINT part');
     try {
@@ -237,7 +235,13 @@ export class BatchWriter {
     } catch (error) {
       if (failureOf(error) !== 'item') throw error;
       this.connection.exec('ROLLBACK TO part; RELEASE part');
-      return batch.items.length > 1 ? this.writeParts(batch) : [refused(batch.runId, error)];
+      const { runId, items } = batch;
+      if (items.length === 1) return [refused(runId, error)];
+      const middle = items.length >>> 1;
+      return [
+        ...this.writePart({ runId, items: items.slice(0, middle) }),
+        ...this.writePart({ runId, items: items.slice(middle) }),
+      ];
     }
   }
 }

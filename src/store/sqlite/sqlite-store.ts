@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { HeadraceError, StoreUnavailableError } from '../../errors.js';
 import { type Batch, type NewRun, type Outcome, type Pulse, type RunEnd, type Store, StoreBusyError } from '../store.js';
-import { BatchWriter, refused } from './batch-writer.js';
+import { BatchWriter, RowRefusedError, refused } from './batch-writer.js';
 import { IncompleteSchemaError, openDatabase, rollback, schemaVersion } from './database-file.js';
 import { type Connection, type Driver, loadDriver } from './driver.js';
 import { ExperimentTable } from './experiment-table.js';
@@ -121,13 +121,23 @@ export class SqliteStore implements Store {
     if (group.length === 0) return;
     let outcomes: (readonly Outcome[])[];
     try {
-      outcomes = this.transaction(undefined, ({ writer }) => group.map(({ batch }) => writer.write(batch)));
+      outcomes = this.write(group);
     } catch (error) {
       // `transaction` throws nothing but errors.
       for (const { reject } of group) reject(error as Error);
       return;
     }
     for (const [i, { resolve }] of group.entries()) resolve(outcomes[i] as readonly Outcome[]); // one for each
+  }
+
+  private write(group: readonly Waiting[]): (readonly Outcome[])[] {
+    try {
+      return this.transaction(undefined, ({ writer }) => group.map(({ batch }) => writer.write(batch)));
+    } catch (error) {
+      if (!(error instanceof RowRefusedError)) throw error;
+      // Nothing of the group is in the file now.
+      return this.transaction(undefined, ({ writer }) => group.map(({ batch }) => writer.writeApart(batch)));
+    }
   }
 
   private takeGroup(): Waiting[] {
@@ -173,7 +183,7 @@ export class SqliteStore implements Store {
   /** The error that the caller can act on. */
   private meaningOf(error: unknown, runId: string | undefined, connection: Connection | undefined): Error {
     const { path, display } = this.options;
-    if (error instanceof HeadraceError) return error;
+    if (error instanceof HeadraceError || error instanceof RowRefusedError) return error;
     if (error instanceof IncompleteSchemaError) {
       if (this.migration.mayMend(error.schemaVersion)) return new StoreBusyError(error.message, { cause: error });
       return new StoreUnavailableError({ store: display, reason: error.message }, { cause: error });
