@@ -125,7 +125,7 @@ export const question: Question = ask({
   title: 'rows a second into the SQLite file, beside a hand-written loop of 1000-row transactions on the main thread',
   scenarios,
   async ask(measure, scale): Promise<Answer> {
-    const rounds = scale.of(5, 1);
+    const rounds = scale.of(4, 1);
     const params: Rows = { runs: scale.of(100, 20), keys: 1000, steps: 1 };
     const metrics: Rows = { runs: 10, keys: 10, steps: scale.of(10_000, 1000) };
     const found: Record<keyof typeof scenarios, Landed[]> = {

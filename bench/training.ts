@@ -93,7 +93,7 @@ export const question: Question = ask({
   scenarios,
   async ask(measure, scale): Promise<Answer> {
     const rounds = scale.of(3, 1);
-    const blocks: Blocks = { pairs: scale.of(40, 8), steps: 40 };
+    const blocks: Blocks = { pairs: scale.of(30, 4), steps: 40 };
     const found: Trained[] = [];
     for (let round = 0; round < rounds; round++) found.push(await measure('train', blocks));
     const slower = found.flatMap(({ withLogging, without }) =>

@@ -271,7 +271,7 @@ export class LogFailuresError extends AggregateError {
   readonly keys: readonly string[];
 
   constructor(fields: { errors: readonly Error[]; count: number }) {
-    const keys = fields.errors.flatMap((error) => ('key' in error && typeof error.key === 'string' ? [error.key] : []));
+    const keys = new Set(fields.errors.flatMap((error) => ('key' in error && typeof error.key === 'string' ? [error.key] : [])));
     const shown = fields.errors.slice(0, 3).map((error) => error.message);
     const more = fields.count > shown.length ? `; and ${fields.count - shown.length} more` : '';
     super(
@@ -280,7 +280,7 @@ export class LogFailuresError extends AggregateError {
     );
     Object.defineProperty(this, 'name', { value: 'LogFailuresError', configurable: true });
     this.count = fields.count;
-    this.keys = keys;
+    this.keys = [...keys];
   }
 }
 
@@ -317,6 +317,13 @@ export function toWire(error: HeadraceError): WireError {
 
 export function fromWire([code, fields]: WireError): HeadraceError {
   const rebuild = REBUILD[code];
-  // The fields were made by `toWire` from an instance of the same class.
-  return rebuild ? rebuild(fields as never) : new HeadraceError(code, JSON.stringify(fields));
+  // Where it is rebuilt says nothing about its cause, and thousands of frames would flood a terminal.
+  const frames = Error.stackTraceLimit;
+  Error.stackTraceLimit = 0;
+  try {
+    // The fields were made by `toWire` from an instance of the same class.
+    return rebuild ? rebuild(fields as never) : new HeadraceError(code, JSON.stringify(fields));
+  } finally {
+    Error.stackTraceLimit = frames;
+  }
 }

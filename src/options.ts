@@ -174,7 +174,7 @@ class OptionCheck {
       return;
     }
     if (typeof given !== 'object' || given === null || Array.isArray(given)) {
-      throw new OptionError({ option: path || 'options', received: show(given), expected: 'an object' });
+      throw new OptionError({ option: path || 'options', received: shown(given), expected: 'an object' });
     }
     for (const name of Object.keys(given)) {
       if (!known.includes(name)) {
@@ -234,11 +234,12 @@ class OptionCheck {
   }
 
   private error(name: string, received: unknown, expected: string): OptionError {
-    return new OptionError({ option: this.name(name), received: show(received), expected });
+    return new OptionError({ option: this.name(name), received: shown(received), expected });
   }
 }
 
-function show(value: unknown): string {
+/** A value that was received, as text for a message. */
+export function shown(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.length > 100 ? `${value.slice(0, 100)}…` : value);
   return typeof value === 'object' && value !== null ? 'an object' : String(value);
 }

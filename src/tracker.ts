@@ -11,12 +11,10 @@ import type { RunRequest } from './lane/task.js';
 import { Ledger, MAX_LISTED } from './ledger.js';
 import { resolveOptions, type Settings, type TrackerOptions } from './options.js';
 import { LaneRun, type RunHost } from './run.js';
+import { checkRunId, checkRunOptions, runTagsOf } from './run-options.js';
 import type { RunStatus } from './store/store.js';
 
 const DEFAULT_FLUSH_MS = 30_000;
-
-/** MLflow: `^[a-zA-Z0-9][\w\-]{0,255}$` */
-const RUN_ID = /^[a-zA-Z0-9][\w-]{0,255}$/;
 
 /**
  * Starts a tracker. Synchronous; the worker boots behind it. Throws OptionError for an option that can't
@@ -38,8 +36,8 @@ class LaneTracker implements Tracker, RunHost, Exiting, LaneEvents {
   /** What ended runs leave behind for `stats` and for the next report. */
   private readonly past = { accepted: 0, landed: 0, failed: 0 };
   private unreported: Unreported[] = [];
-  /** Ended runs that were logged to afterwards: what they refused is to be reported, too. */
-  private readonly misused = new Set<LaneRun>();
+  /** Runs that have just ended, or were logged to afterwards: what they refused is to be reported, too. */
+  private readonly unread = new Set<LaneRun>();
   private nextLane = 0;
   private flushes = 0;
   private closing: Promise<Report> | undefined;
@@ -52,26 +50,32 @@ class LaneTracker implements Tracker, RunHost, Exiting, LaneEvents {
   }
 
   startRun(options: StartRunOptions = {}): Run {
+    return this.open(options);
+  }
+
+  private open(options: StartRunOptions): LaneRun {
     checkRunOptions(options);
+    const tags = runTagsOf(options.tags, this.settings.onLongValue);
     if (this.closing !== undefined)
       throw new OptionError({ option: 'startRun', received: 'a call after close', expected: 'an open tracker' });
     const resumed = options.runId ?? takeRunIdFromEnvironment();
     const id = resumed ?? randomUUID().replaceAll('-', '');
     const open = this.runsById.get(id);
-    const run = open?.isOpen ? open : this.begin(id, resumed !== undefined, options);
-    if (open === run && options.tags !== undefined) run.setTags(options.tags);
+    const run = open?.isOpen ? open : this.begin(id, resumed !== undefined, options, tags);
+    if (open === run && tags.length > 0) run.setTags(Object.fromEntries(tags));
     if (options.params !== undefined) run.logParams(options.params);
     return run;
   }
 
   async withRun<T>(options: StartRunOptions, fn: (run: Run) => Promise<T> | T): Promise<T> {
-    const run = this.startRun(options);
+    const run = this.open(options);
     let result: T;
     try {
       result = await fn(run);
     } catch (error) {
       // What `fn` threw is what the caller must see; records refused meanwhile stay for the next report.
-      await run.end('FAILED', { throwOnFailure: false }).catch(() => undefined);
+      const over = run.finish('FAILED').then(() => this.ended(run));
+      await within(DEFAULT_FLUSH_MS, over);
       throw error;
     }
     await run.end();
@@ -128,7 +132,7 @@ class LaneTracker implements Tracker, RunHost, Exiting, LaneEvents {
     this.failed(error);
     if (this.runs.has(run)) return;
     this.past.failed++;
-    this.misused.add(run);
+    this.unread.add(run);
   }
 
   async settle(
@@ -156,8 +160,10 @@ class LaneTracker implements Tracker, RunHost, Exiting, LaneEvents {
     this.past.failed += failed;
     run.lane.removeRun(run.ledger);
     updateSignals();
+    this.unread.add(run);
     // Behind the caller of `end`, who has the first right to report them.
     setImmediate(() => {
+      if (!this.unread.delete(run)) return;
       const unreported = run.ledger.takeUnreported();
       if (unreported.count > 0) this.unreported.push(unreported);
     });
@@ -230,14 +236,14 @@ class LaneTracker implements Tracker, RunHost, Exiting, LaneEvents {
 
   // ---- within ----
 
-  private begin(id: string, resume: boolean, options: StartRunOptions): LaneRun {
+  private begin(id: string, resume: boolean, options: StartRunOptions, tags: RunRequest['tags']): LaneRun {
     // A run that is ending belongs to a lane already, and only there its records keep their order: its end first.
     const earlier = this.runsById.get(id);
     earlier?.writeEnd('FINISHED', this.settings.blockTimeoutMs);
     const lane = earlier?.lane ?? (this.lanes[this.nextLane++ % this.lanes.length] as Lane); // there is at least one
     const ledger = new Ledger(id, lane.takeSlot(), lane.table, lane);
     const run = new LaneRun(this, this.settings, lane, ledger);
-    const request = this.request(id, resume, options);
+    const request = this.request(id, resume, options, tags);
     lane.addRun(ledger, request);
     const error = lane.broken === undefined ? run.begin(request) : run.stillborn(lane.broken);
     if (error !== undefined) {
@@ -250,7 +256,7 @@ class LaneTracker implements Tracker, RunHost, Exiting, LaneEvents {
     return run;
   }
 
-  private request(id: string, resume: boolean, options: StartRunOptions): RunRequest {
+  private request(id: string, resume: boolean, options: StartRunOptions, tags: RunRequest['tags']): RunRequest {
     return {
       id,
       resume,
@@ -258,7 +264,7 @@ class LaneTracker implements Tracker, RunHost, Exiting, LaneEvents {
       name: options.name,
       userId: userName(),
       startTime: Date.now(),
-      tags: Object.entries(options.tags ?? {}),
+      tags,
       scriptPath: process.argv[1] ?? '',
       parentRunId: options.parentRunId,
       context: process.env.MLFLOW_RUN_CONTEXT,
@@ -300,8 +306,8 @@ class LaneTracker implements Tracker, RunHost, Exiting, LaneEvents {
       total.pending += counts.pending;
     }
     if (wholeTracker) {
-      unreported.push(...this.unreported.splice(0), ...[...this.misused].map(({ ledger }) => ledger.takeUnreported()));
-      this.misused.clear();
+      unreported.push(...this.unreported.splice(0), ...[...this.unread].map(({ ledger }) => ledger.takeUnreported()));
+      this.unread.clear();
     }
     return {
       report: { ...total, failures: unreported.flatMap(({ errors }) => errors).slice(0, MAX_LISTED) },
@@ -320,32 +326,12 @@ class LaneTracker implements Tracker, RunHost, Exiting, LaneEvents {
   }
 }
 
-function checkRunOptions(options: StartRunOptions): void {
-  for (const name of ['experiment', 'name', 'parentRunId'] as const) {
-    const value: unknown = options[name];
-    if (value !== undefined && (typeof value !== 'string' || value === '')) {
-      throw new OptionError({ option: `startRun.${name}`, received: String(value), expected: 'a text that is not empty' });
-    }
-  }
-  const { runId, tags } = options;
-  if (runId !== undefined && !(typeof runId === 'string' && RUN_ID.test(runId))) {
-    throw new OptionError({ option: 'startRun.runId', received: String(runId), expected: 'a run id: letters, digits, - and _' });
-  }
-  if (
-    tags !== undefined &&
-    (typeof tags !== 'object' || tags === null || Object.values(tags).some((value) => typeof value !== 'string'))
-  ) {
-    throw new OptionError({ option: 'startRun.tags', received: 'something else', expected: 'an object of texts' });
-  }
-}
-
 /** MLflow: the variable names the run for the first start only, and is gone afterwards. */
 function takeRunIdFromEnvironment(): string | undefined {
   const id = process.env.MLFLOW_RUN_ID;
   delete process.env.MLFLOW_RUN_ID;
   if (id === undefined || id === '') return undefined;
-  if (!RUN_ID.test(id))
-    throw new OptionError({ option: 'MLFLOW_RUN_ID', received: id, expected: 'a run id: letters, digits, - and _' });
+  checkRunId('MLFLOW_RUN_ID', id);
   return id;
 }
 

@@ -1,4 +1,4 @@
-import { median, type Tail, tailOf } from '../statistics.js';
+import { median, quantile, type Tail, tailOf } from '../statistics.js';
 
 /** How one process measures: bursts of `calls`, each landed before the next one, `warmup` of them not counted. */
 export interface Bursts {
@@ -10,11 +10,17 @@ export interface Bursts {
 
 /** What one process found. */
 export interface CallCost {
-  /** Median of the slices' times, divided by their calls. */
+  /** Median of the slices' times divided by their calls, or of single calls that are long enough to be timed alone. */
   readonly ns: number;
-  /** Of whole bursts: with what the collector takes, and whoever else runs on the machine. */
-  readonly meanNs: number;
   readonly tail: Tail;
+}
+
+export interface LoopCost extends CallCost {
+  /**
+   * Of whole bursts, with what the collector or a queue takes now and then; lower quartile, as on a busy machine most
+   * bursts also hold time that other processes took.
+   */
+  readonly burstNs: number;
 }
 
 /**
@@ -38,11 +44,13 @@ export function timeSlices(calls: number, loop: (from: number, to: number) => vo
 /** Figures of one kind of burst. */
 export class Costs {
   private readonly slices: number[] = [];
+  private readonly bursts: number[] = [];
   private readonly calls: number[] = [];
 
   /** What `timeSlices` returned. */
   addSlices(times: Float64Array): void {
     for (const ms of times) this.slices.push((ms * 1e6) / SLICE_CALLS);
+    this.bursts.push((times.reduce((sum, ms) => sum + ms, 0) * 1e6) / (times.length * SLICE_CALLS));
   }
 
   /** Milliseconds of single calls. */
@@ -54,15 +62,15 @@ export class Costs {
     return median(this.slices);
   }
 
-  get cost(): CallCost {
-    return { ns: this.ns, meanNs: this.slices.reduce((sum, ns) => sum + ns, 0) / this.slices.length, tail: tailOf(this.calls) };
+  get cost(): LoopCost {
+    return { ns: this.ns, burstNs: quantile(this.bursts, 0.25), tail: tailOf(this.calls) };
   }
 }
 
-/** Of single calls that are long enough to be timed by themselves; milliseconds. */
+/** Of single calls; milliseconds. */
 export function costOfCalls(times: readonly number[]): CallCost {
   const ns = Float64Array.from(times, (ms) => ms * 1e6);
-  return { ns: median(ns), meanNs: ns.reduce((sum, each) => sum + each, 0) / ns.length, tail: tailOf(ns) };
+  return { ns: median(ns), tail: tailOf(ns) };
 }
 
 export function freshNumbers(count: number): Float64Array {

@@ -9,11 +9,11 @@ import pino from 'pino';
 import { Bench } from 'tinybench';
 import { createTracker } from '../../src/index.js';
 import { expectRows, FILE, URI } from '../database.js';
-import { type Bursts, type CallCost, Costs, costOfCalls, freshNumbers, timeSlices } from './burst.js';
+import { type Bursts, type CallCost, Costs, costOfCalls, freshNumbers, type LoopCost, timeSlices } from './burst.js';
 import type { SinkTask } from './sink.js';
 
 /** Reading the clock twice, with nothing between: what is in every figure with `clock: call`. */
-export async function clockAlone({ calls, bursts, warmup }: Bursts): Promise<CallCost> {
+export async function clockAlone({ calls, bursts, warmup }: Bursts): Promise<LoopCost> {
   const costs = new Costs();
   for (let burst = -warmup; burst < bursts; burst++) {
     const times = new Float64Array(calls);
@@ -32,7 +32,7 @@ export async function clockAlone({ calls, bursts, warmup }: Bursts): Promise<Cal
 }
 
 /** The smallest message that says anything, to a worker that only counts. */
-export async function postMessage({ calls, bursts, warmup }: Bursts): Promise<CallCost> {
+export async function postMessage({ calls, bursts, warmup }: Bursts): Promise<LoopCost> {
   const task: SinkTask = { take: 'messages' };
   const worker = new Worker(new URL('./sink.js', import.meta.url), { workerData: task });
   const costs = new Costs();
@@ -68,7 +68,7 @@ export async function postMessage({ calls, bursts, warmup }: Bursts): Promise<Ca
 }
 
 /** pino with a worker transport that writes lines into a file: no commit, no index, no conflict to find. */
-export async function pinoTransport({ calls, bursts, warmup }: Bursts): Promise<CallCost> {
+export async function pinoTransport({ calls, bursts, warmup }: Bursts): Promise<LoopCost> {
   const destination = 'pino.log';
   const transport = pino.transport({ target: 'pino/file', options: { destination } });
   await once(transport, 'ready');

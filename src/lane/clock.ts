@@ -8,51 +8,58 @@
  */
 import { Signal } from './signals.js';
 
-/** The worker may be off the processor: every so many calls its clock is held against the real one (1.4 ns a call). */
-const CHECK_EVERY = 32;
-const TOLERANCE_MS = 4;
+/**
+ * The worker may be off the processor, so its clock is held against the real one: at the first uses of each
+ * value, and at every so many further ones. A steady loop of a call per 0.1 ms or slower has gone past the
+ * tolerance within the first uses of a value that stands still; in a faster one so many uses take 3 ms.
+ */
+const CHECK_EVERY = 256;
+const TOLERANCE_MS = 2;
+/** As far as time may seem to run backwards by that, and the stamp stands still instead. */
+const BACKWARDS_MS = 8;
 const LIMIT_MS: number = 2 ** 32;
-/** No stamp: the worker never writes it, as 0 is what it writes for `off`. */
-const NEVER = 0.5;
 
 export class CallerClock {
   private readonly signals: Int32Array;
   private readonly epoch: number;
-  /** A value of the worker's clock that was found too old: not believed until it changes. */
-  private stale = 0;
+  /** A value of the worker's clock, and how often it has been used since it was seen first. */
+  private seen = 0;
+  private uses = 0;
   /** The last stamp given: within the clock's tolerance time must not run backwards, or the older of two metrics of one step would be the latest. */
-  private last = NEVER;
+  private last = -1;
 
   constructor(signals: Int32Array, epoch: number) {
     this.signals = signals;
     this.epoch = epoch;
   }
 
-  /** Milliseconds since the epoch, at most 5 ms old, as int32 bits; 0: use `Date.now()`. `seq` counts the calls. */
-  stamp(seq: number): number {
-    const kept = this.signals[Signal.Clock] as number; // a fixed word
+  /** Milliseconds since the epoch, at most 5 ms old, as int32 bits; 0: ask `read`. Small, so that the whole logging call is inlined. */
+  stamp(): number {
     // In a loop nearly every call is of the same millisecond as the one before.
-    return kept === this.last && (seq & (CHECK_EVERY - 1)) !== 0 ? kept : this.look(kept, seq);
+    return this.signals[Signal.Clock] === this.seen && ++this.uses > CHECK_EVERY && (this.uses & (CHECK_EVERY - 1)) !== 0
+      ? this.last
+      : 0;
   }
 
-  private look(kept: number, seq: number): number {
-    const due = (seq & (CHECK_EVERY - 1)) === 0;
-    return kept === 0 || kept === this.stale || due ? this.read(kept) : this.forward(kept);
-  }
-
-  private read(kept: number): number {
+  /** The same by the real clock; 0: it does not fit, use `Date.now()`. */
+  read(): number {
+    const kept = this.signals[Signal.Clock] as number; // a fixed word
     const elapsed = Date.now() - this.epoch;
     if (elapsed <= 0 || elapsed >= LIMIT_MS) return 0;
     const now = elapsed | 0;
-    if (kept !== 0 && Math.abs((now - kept) | 0) > TOLERANCE_MS) this.stale = kept;
+    if (kept === 0 || Math.abs((now - kept) | 0) > TOLERANCE_MS) {
+      this.seen = 0;
+      this.uses = 0;
+    } else if (kept !== this.seen) {
+      this.seen = kept;
+      this.uses = 0;
+    }
     return this.forward(now);
   }
 
   private forward(now: number): number {
-    if (this.last !== NEVER) {
-      const step = (now - this.last) | 0;
-      if (step < 0 && step >= -TOLERANCE_MS * 2) return this.last;
-    }
+    const step = (now - this.last) | 0;
+    if (step < 0 && step >= -BACKWARDS_MS) return this.last;
     this.last = now;
     return now;
   }

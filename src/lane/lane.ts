@@ -24,8 +24,6 @@ const WORKER = new URL(
 const SLICE_MS = 20;
 /** The loop gives a sign of life every few milliseconds; a machine may be busy, but not for this long. */
 const DEAD_AFTER_MS = 1000;
-/** How long a tracker waits for the event loop to turn before it makes its worker in the middle of a call. */
-const BOOT_IN_PLACE_AFTER_MS = 20;
 /** Deaths in a row without progress before the lane gives up. */
 const MAX_DEATHS = 3;
 /** After the last moment: for a worker to come out of a call of the store, whose waits are slices of 100 ms. */
@@ -57,7 +55,6 @@ export class Lane implements SettlementSource, VerdictListener {
   private readonly settings: Settings;
   private readonly events: LaneEvents;
   private pool: Piscina | undefined;
-  private readonly bornAt: number = performance.now();
   private readonly slots: RunSlots;
   private readonly open = new Map<RunSlot, OpenLedger>();
   private readonly awaited = new Set<Ledger>();
@@ -86,7 +83,7 @@ export class Lane implements SettlementSource, VerdictListener {
     this.table = new RunTable(this.memory.runs);
     this.slots = new RunSlots(this.table);
     this.verdicts = new VerdictReader(this.memory.verdicts);
-    // Making a worker takes this thread some 5 ms: behind the caller, if the event loop turns soon (see `wake`).
+    // Making a worker takes this thread some 5 ms: behind the caller, if the event loop turns before it logs (see `wake`).
     setImmediate(() => this.boot());
   }
 
@@ -113,15 +110,16 @@ export class Lane implements SettlementSource, VerdictListener {
   }
 
   /**
-   * The consumer is parked, or there is none yet: a loop that is one long turn never lets `setImmediate`
-   * run, so the worker is made in place when it is due.
+   * The consumer is parked, or there is none yet. Then it is made here, in the first logging call: the program
+   * may go on in one long turn, log nothing more in it, and never let `setImmediate` run.
    */
   wake(): void {
-    if (this.pool === undefined) {
-      if (performance.now() - this.bornAt < BOOT_IN_PLACE_AFTER_MS && this.ring.used < this.ring.capacity / 2) return;
-      this.boot();
-    }
+    this.boot();
     this.ring.wake();
+  }
+
+  get isBooted(): boolean {
+    return this.pool !== undefined;
   }
 
   // ---- room ----

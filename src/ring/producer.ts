@@ -102,6 +102,8 @@ export class RingProducer {
   /** Forgets the record claimed last; those claimed before it stay. */
   abandon(): void {
     this.tail = this.claimedAt;
+    // The claim may have moved the limit into the next lap, and the tail is back in the one before.
+    this.limit = this.tail;
   }
 
   /** Hands everything claimed to the consumer. Returns true when the consumer is parked and must be woken. */

@@ -149,8 +149,12 @@ export function writeTextRecord(
   text: string,
 ): Written {
   const keyBound = id === INLINE ? textBound(key) : 0;
-  const claimed = recordBytes(TEXT_START + textBound(text) + keyBound);
-  if (claimed > maxRecordBytes(ring.capacity)) return TOO_LARGE;
+  let claimed = recordBytes(TEXT_START + textBound(text) + keyBound);
+  if (claimed > maxRecordBytes(ring.capacity)) {
+    // Counted, as the bound is three bytes for every unit: in a small ring it would refuse what has room.
+    claimed = recordBytes(TEXT_START + Buffer.byteLength(text) + (id === INLINE ? Buffer.byteLength(key) : 0));
+    if (claimed > maxRecordBytes(ring.capacity)) return TOO_LARGE;
+  }
   const offset = ring.claim(kind, claimed);
   if (offset === NO_ROOM) return NO_ROOM;
   const textBytes = writeText(ring.bytes, offset + TEXT_START, text);

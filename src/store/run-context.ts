@@ -27,30 +27,50 @@ export async function runTags(source: RunSource, env: RunContextEnv): Promise<[k
     ['mlflow.source.name', source.scriptPath || '<console>'],
     ['mlflow.source.type', 'LOCAL'],
   ]);
-  const commit = source.scriptPath ? await gitCommit(dirname(source.scriptPath)) : undefined;
-  if (commit !== undefined) tags.set('mlflow.source.git.commit', commit);
+  if (source.scriptPath) for (const [key, value] of await gitTags(dirname(source.scriptPath))) tags.set(key, value);
   for (const [key, value] of contextTags(env.MLFLOW_RUN_CONTEXT)) tags.set(key, value);
   for (const [key, value] of source.tags) tags.set(key, value);
   if (source.parentRunId !== undefined) tags.set('mlflow.parentRunId', source.parentRunId);
   return [...tags];
 }
 
-/** By folder: a program's commit is asked for once, not once per run. */
-const commits = new Map<string, Promise<string | undefined>>();
+/** By folder: a program's repository is asked once, not once per run. */
+const repositories = new Map<string, Promise<[key: string, value: string][]>>();
 
-function gitCommit(folder: string): Promise<string | undefined> {
-  const known = commits.get(folder);
+function gitTags(folder: string): Promise<[key: string, value: string][]> {
+  const known = repositories.get(folder);
   if (known !== undefined) return known;
-  const asked = new Promise<string | undefined>((resolve) => {
-    // No git, no repository, no commit yet, a repository of somebody else's: no tag, as in MLflow.
-    const options = { cwd: folder, timeout: GIT_TIMEOUT_MS, killSignal: 'SIGKILL', windowsHide: true } as const;
-    execFile('git', ['rev-parse', 'HEAD'], options, (error, stdout) => {
-      const text = stdout.trim();
-      resolve(error === null && /^[0-9a-f]{40,64}$/.test(text) ? text : undefined);
-    });
-  });
-  commits.set(folder, asked);
+  const asked = askRepository(folder);
+  repositories.set(folder, asked);
   return asked;
+}
+
+/** Commit, branch and first remote, as MLflow 3 tags them. Without a commit there are none, as there. */
+async function askRepository(folder: string): Promise<[key: string, value: string][]> {
+  const [commit, branch, remotes] = await Promise.all([
+    git(folder, 'rev-parse', 'HEAD'),
+    git(folder, 'symbolic-ref', '--short', 'HEAD'),
+    git(folder, 'config', '--get-regexp', String.raw`^remote\..*\.url$`),
+  ]);
+  if (commit === undefined || !/^[0-9a-f]{40,64}$/.test(commit)) return [];
+  const tags: [string, string][] = [['mlflow.source.git.commit', commit]];
+  if (branch) tags.push(['mlflow.source.git.branch', branch]);
+  const url = remotes?.split('\n')[0]?.split(' ').slice(1).join(' ');
+  if (url) tags.push(['mlflow.source.git.repoURL', withoutCredentials(url)]);
+  return tags;
+}
+
+/** MLflow strips `user:token@` of an http remote as well. */
+function withoutCredentials(url: string): string {
+  return url.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/]*@/i, '$1');
+}
+
+/** No git, no repository, a repository of somebody else's: no answer, and no tag, as in MLflow. */
+function git(folder: string, ...question: string[]): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const options = { cwd: folder, timeout: GIT_TIMEOUT_MS, killSignal: 'SIGKILL', windowsHide: true } as const;
+    execFile('git', question, options, (error, stdout) => resolve(error === null ? stdout.trim() : undefined));
+  });
 }
 
 /** MLflow: whatever is wrong with the variable is a warning, and the run starts without its tags. */

@@ -52,6 +52,17 @@ test('the commit is that of the script’s repository, also from a folder inside
   expect(tags.get('mlflow.source.git.commit')).toBe(commit);
 });
 
+test('branch and first remote are told too, the remote without its password', async () => {
+  const { folder } = repository();
+  const git = (...args: string[]): void => void execFileSync('git', args, { cwd: folder });
+  git('checkout', '--quiet', '-b', 'feature/a-b');
+  git('remote', 'add', 'origin', 'https://ada:s3cret@example.org/iris.git');
+  git('remote', 'add', 'other', 'git@example.org:iris.git');
+  const tags = new Map(await runTags(source({ scriptPath: join(folder, 'train.js') }), {}));
+  expect(tags.get('mlflow.source.git.branch')).toBe('feature/a-b');
+  expect(tags.get('mlflow.source.git.repoURL')).toBe('https://example.org/iris.git');
+});
+
 test('no git, no repository, a repository without a commit: no tag, and the run starts all the same', async () => {
   const outside = newFolder();
   vi.stubEnv('GIT_CEILING_DIRECTORIES', join(outside, '..'));
@@ -71,7 +82,13 @@ test('no git, no repository, a repository without a commit: no tag, and the run 
 
 test('later ones win: defaults, git, MLFLOW_RUN_CONTEXT, the caller’s, the parent', async () => {
   const { folder } = repository();
-  const context = { 'mlflow.user': 'context', 'mlflow.source.git.commit': 'context', team: 'context', mine: 'context' };
+  const context = {
+    'mlflow.user': 'context',
+    'mlflow.source.git.commit': 'context',
+    'mlflow.source.git.branch': 'context',
+    team: 'context',
+    mine: 'context',
+  };
   const tags = await runTags(
     source({
       scriptPath: join(folder, 'train.js'),
@@ -85,6 +102,7 @@ test('later ones win: defaults, git, MLFLOW_RUN_CONTEXT, the caller’s, the par
     'mlflow.source.name': join(folder, 'train.js'),
     'mlflow.source.type': 'LOCAL',
     'mlflow.source.git.commit': 'context',
+    'mlflow.source.git.branch': 'context',
     team: 'context',
     mine: 'caller',
     'mlflow.parentRunId': 'parent',

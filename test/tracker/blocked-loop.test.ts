@@ -35,6 +35,19 @@ test('also from the first tick on, when the worker has yet to be made', () => {
   });
 });
 
+test('the first record lands although nothing more is logged and the loop never turns', () => {
+  const stored = new Stored();
+  const run = stored.tracker().startRun();
+  run.logParam('only', 1);
+  untilInPlace('the one param', () => {
+    try {
+      return stored.count('params', run.id) === 1;
+    } catch {
+      return false; // the tables are not there yet
+    }
+  });
+});
+
 test('a run that is started, and ended, in the middle of such a turn', () => {
   const stored = new Stored();
   const tracker = stored.tracker();

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { InvalidKeyError, InvalidValueError, LogFailuresError, ParamConflictError, ValueTooLongError } from '../../src/index.js';
 import { Stored } from './stored.js';
@@ -86,6 +87,39 @@ describe('another value for a param that has one', () => {
       run.logParam('o', '{"a":[1]}'),
     ]);
     expect(stored.params(run.id)).toEqual({ k: '1', o: '{"a":[1]}' });
+  });
+
+  test('in any interleaving of keys, values, runs and waits: the first of a key is stored, equal ones land, others are told', async () => {
+    const stored = new Stored();
+    const tracker = stored.tracker({ batch: { maxParams: 3 } });
+    const call = fc.record({ run: fc.nat(1), key: fc.nat(3), value: fc.nat(2), wait: fc.boolean(), bulk: fc.boolean() });
+    await fc.assert(
+      fc.asyncProperty(fc.array(call, { maxLength: 40 }), async (calls) => {
+        const runs = [tracker.startRun(), tracker.startRun()] as const;
+        const first = runs.map((): Record<string, string> => ({}));
+        const checks: PromiseLike<void>[] = [];
+        for (const { run, key, value, wait, bulk } of calls) {
+          const name = `key ${key}`;
+          const known = first[run] ?? {};
+          known[name] ??= String(value);
+          const expected = known[name] === String(value) ? 'landed' : 'failed';
+          const target = runs[run] ?? runs[0];
+          const receipt = bulk ? target.logParams({ [name]: value }) : target.logParam(name, value);
+          const check = receipt.then(
+            () => expect(expected).toBe('landed'),
+            () => expect(expected).toBe('failed'),
+          );
+          checks.push(check);
+          if (wait) await check;
+        }
+        await Promise.all(checks);
+        for (const [i, run] of runs.entries()) {
+          await run.end();
+          expect(stored.params(run.id)).toEqual(first[i]);
+        }
+      }),
+      { numRuns: 40 },
+    );
   });
 
   test('many values in turn for one key: exactly the first lands', async () => {

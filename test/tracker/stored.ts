@@ -27,7 +27,7 @@ export interface Lock {
   release(): void;
 }
 
-function newFolder(): string {
+export function newFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'headrace-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   return folder;

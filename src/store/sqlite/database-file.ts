@@ -52,7 +52,7 @@ export function openDatabase(driver: Driver, settings: FileSettings, pause: () =
       `PRAGMA busy_timeout = ${BUSY_SLICE_MS}; PRAGMA synchronous = ${synchronous}; PRAGMA cache_size = -${CACHE_KIB}`,
     );
     // Every row's run is looked up in the transaction that writes it, so a check per row adds nothing; and with it a
-    // statement of many rows may fail half-way for SQLite, which then copies every page before changing it: half the speed.
+    // statement of many rows may fail half-way for SQLite, which then copies every page before changing it: up to half the speed.
     connection.exec('PRAGMA foreign_keys = OFF');
     const empty = checkTables(connection, settings);
     // Not before the check: a file that isn't ours is left as it is.

@@ -4,7 +4,7 @@
  * long as the schema keeps changing, that is the likely reason.
  */
 
-/** MLflow's longest step between two changes that doesn't hold the write lock took well under a second. */
+/** A statement that takes long holds the write lock, which shows as busy; between two there is only MLflow's own work. */
 const PATIENCE_MS = 2000;
 
 export class MigrationWatch {

@@ -56,8 +56,8 @@ export class RowInsert {
     if (known !== undefined) return known;
     const { into, row, onConflict } = this.shape;
     const rows = new Array<string>(1 << exponent).fill(row).join(',');
-    // OR FAIL: a row that breaks a rule ends the statement and leaves the rows before it, which the caller then finds
-    // there. The default, to undo the statement, makes SQLite copy each page before a statement of many rows changes it.
+    // OR FAIL: a row that breaks a rule ends the statement and leaves the rows before it, for the caller to roll back. By
+    // default the statement undoes itself, for which SQLite copies each page before a statement of many rows changes it.
     const made = this.connection.prepare(`INSERT OR FAIL INTO ${into} VALUES ${rows} ON CONFLICT ${onConflict}`);
     this.statements[exponent] = made;
     return made;
