@@ -107,7 +107,7 @@ test('later ones win: defaults, git, MLFLOW_RUN_CONTEXT, the caller’s, the par
     mine: 'caller',
     'mlflow.parentRunId': 'parent',
   });
-  expect(tags).toHaveLength(7);
+  expect(tags).toHaveLength(8);
 });
 
 test.each(['', '{"a":', '[["a","b"]]', '"text"', 'null', '1'])(
