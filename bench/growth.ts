@@ -6,7 +6,8 @@ import { median, range } from './statistics.js';
 
 /** Calls timed together: a clock around each would cost more than the call. */
 const GROUP = 100;
-const WARM_CALLS = 20_000;
+/** Three times this is more than the ring holds: its pages have all been touched, as after the first moments of any program. */
+const WARM_CALLS = 50_000;
 const FIRST_SIZE = 1000;
 
 const scenarios = {
@@ -38,16 +39,18 @@ export const question: Question = ask({
   title: 'logMetric, calls at a steady rate: does the cost grow with their number?',
   scenarios,
   async ask(measure, scale): Promise<Answer> {
-    const perSecond = 200_000;
+    const perSecond = 250_000;
     const short = scale.of(1_000_000, 100_000);
-    const rounds = scale.of(3, 2);
+    const rounds = 2;
     const found: number[][] = [];
     for (let round = 0; round < rounds; round++) found.push(await measure('decades', { perSecond, calls: short }));
     if (scale.name === 'full') found.push(await measure('decades', { perSecond, calls: 10_000_000 }));
     const longest = Math.max(...found.map((decades) => decades.length));
     const decades = Array.from({ length: longest }, (_, decade) => found.flatMap((each) => each[decade] ?? []));
     const medians = decades.map((values) => median(values));
-    const most = Math.max(...medians) / Math.min(...medians);
+    // What gets cheaper is no growth: the first million or so of receipts is the first to use its memory.
+    const growth = Math.max(...medians.map((ns, decade) => ns / Math.min(...medians.slice(0, decade + 1))));
+    const spread = Math.max(...medians) / Math.min(...medians);
     return {
       sizes: { 'calls a second': perSecond, 'calls a group': GROUP, rounds, 'calls a round': short },
       rows: [
@@ -60,13 +63,14 @@ export const question: Question = ask({
           rounds: values.length,
         })),
         {
-          what: 'dearest beside cheapest',
+          what: 'dearer than any before it',
           unit: 'times',
           clock: 'loop' as const,
-          median: most,
-          range: [most, most] as const,
+          median: growth,
+          range: [growth, growth] as const,
           rounds: found.length,
-          target: atMost(most, 1.2, '≤ 1.2'),
+          target: atMost(growth, 1.2, '≤ 1.2'),
+          note: `dearest beside cheapest: ${spread.toFixed(2)} times`,
         },
       ],
     };

@@ -109,8 +109,8 @@ export const question: Question = ask({
     const load: Paced = { perSecond: 100_000, calls: scale.of(2_000_000, 100_000) };
     const rounds = scale.of(2, 1);
     const names = Object.keys(scenarios) as (keyof typeof scenarios)[]; // its keys
-    // A long run in one piece shows what piles up; one more of a quarter of the length tells luck from habit.
-    const loads = Array.from({ length: rounds }, (_, round) => (round === 0 ? load : { ...load, calls: load.calls / 4 }));
+    // A long run in one piece shows what piles up; a short one more tells luck from habit.
+    const loads = Array.from({ length: rounds }, (_, round) => (round === 0 ? load : { ...load, calls: load.calls / 8 }));
     const found: Record<keyof typeof scenarios, Latency[]> = { nothing: [], logMetric: [], logNumber: [], logText: [] };
     for (const each of loads) for (const name of names) found[name].push(await measure(name, each));
     const label = {

@@ -7,7 +7,8 @@ export interface Section {
   readonly rows: readonly Row[];
 }
 
-export function renderTable(sections: readonly Section[]): string {
+/** `judged` false: too little was measured to say that a target is reached or not. */
+export function renderTable(sections: readonly Section[], judged: boolean): string {
   const table = new Table({
     head: ['', 'unit', 'clock', 'median', 'range', 'p99', 'p99.9', 'max', 'target', ''],
     colAligns: ['left', 'left', 'left', 'right', 'right', 'right', 'right', 'right', 'left', 'left'],
@@ -28,7 +29,7 @@ export function renderTable(sections: readonly Section[]): string {
         tail === undefined ? '' : figure(tail.p999),
         tail === undefined ? '' : figure(tail.max),
         target?.text ?? '',
-        target === undefined ? '' : target.reached ? 'reached' : 'NOT REACHED',
+        target === undefined || !judged ? '' : target.reached ? 'reached' : 'NOT REACHED',
       ]);
     }
   }

@@ -1,8 +1,8 @@
 import { ForgottenFailureError, type HeadraceError } from './errors.js';
+import { SeqSet } from './seq-set.js';
 
 /** Refusals of one run that are kept with their error; about 1 KiB each. */
 const MAX_DETAILS = 10_000;
-const CHUNK_BITS = 65_536;
 
 /** One refusal: of one record, or of consecutive ones refused for the same reason. */
 class Refusal {
@@ -38,20 +38,29 @@ class Refusal {
   }
 }
 
-export interface Unreported {
+export interface Failures {
+  /** Records refused; may exceed `errors.length`, as consecutive ones may share an error. */
   readonly count: number;
   readonly errors: readonly HeadraceError[];
 }
 
 /**
- * Which records of a run were refused, and why. They arrive in the order of their seq. Past a bound the
- * reasons are forgotten, the facts never: those are one bit a record, and only where there are any.
+ * Which records of a run were refused, and why. Past a bound the reasons are forgotten, the facts never.
+ * Refusals arrive in the order of their seq, except that a worker which takes over tells again what its
+ * predecessor told behind the cursor, and that a lane which gives up fails everything behind it.
  */
 export class FailureLog {
   private readonly runId: string;
+  /** By seq. Several for one record: the params of a config file. */
   private details: Refusal[] = [];
-  private readonly facts = new Map<number, Uint8Array>();
+  /** Refused, and the reason is not kept. */
+  private readonly forgotten = new SeqSet();
+  /** Of the forgotten: awaited, or named by a report. */
+  private readonly forgottenKnown = new SeqSet();
+  /** Every forgotten one up to here has been named by a report. */
+  private forgottenReportedTo = 0;
   private forgottenUnreported = 0;
+  private highestForgotten = 0;
   /** Looking through all details at every failure beyond the bound would stop the caller: not before so many failures. */
   private lookAgainAt = 0;
   /** Records refused. */
@@ -61,51 +70,58 @@ export class FailureLog {
     this.runId = runId;
   }
 
+  /** The records `from` to `to` are refused; those of them that are known to be stay as they are. */
   add(from: number, to: number, error: HeadraceError): void {
     const last = this.details[this.details.length - 1];
-    // A worker that takes over tells again what its predecessor told behind the cursor.
-    if (last !== undefined && from < last.from && this.has(from, to)) return;
-    this.count += to - from + 1;
-    if (this.details.length === MAX_DETAILS && this.count >= this.lookAgainAt) this.forgetKnown();
-    if (this.details.length < MAX_DETAILS) {
-      this.details.push(new Refusal(from, to, error));
+    if ((last === undefined || from > last.to) && this.forgotten.size === 0) {
+      this.addFresh(from, to, error);
       return;
     }
-    this.forget(from, to);
+    for (let seq = from; seq <= to; seq++) this.addAgain(seq, error);
   }
 
-  /** A record whose refusal had no room for its reason. */
-  addFact(seq: number): void {
-    this.count++;
-    this.forget(seq, seq);
+  /** Records whose refusal had no room for its reason. */
+  addFacts(from: number, to: number): void {
+    for (let seq = from; seq <= to; seq++) {
+      if (this.has(seq, seq)) continue;
+      this.count++;
+      this.forget(seq, false);
+    }
   }
 
-  /** The errors of the records `from` to `to`, and from now on they count as seen by whoever asked. */
-  observe(from: number, to: number): HeadraceError[] {
+  /** What became of the records `from` to `to`; from now on their failures count as seen by whoever asked. */
+  observe(from: number, to: number): Failures {
     const errors: HeadraceError[] = [];
+    let count = 0;
+    let counted = from - 1;
     for (let i = this.firstReaching(from); i < this.details.length; i++) {
       const refusal = this.details[i] as Refusal; // below length
       if (refusal.from > to) break;
       errors.push(refusal.error);
-      for (let seq = Math.max(from, refusal.from); seq <= Math.min(to, refusal.to); seq++) refusal.observe(seq);
+      const end = Math.min(to, refusal.to);
+      for (let seq = Math.max(from, refusal.from); seq <= end; seq++) refusal.observe(seq);
+      count += Math.max(0, end - Math.max(counted, refusal.from - 1));
+      counted = end;
     }
-    if (this.facts.size > 0) {
-      for (let seq = from; seq <= to; seq++)
-        if (this.isForgotten(seq)) errors.push(new ForgottenFailureError({ runId: this.runId }));
+    for (let seq = from; seq <= to && this.forgotten.size > 0; seq++) {
+      if (!this.forgotten.has(seq)) continue;
+      errors.push(new ForgottenFailureError({ runId: this.runId }));
+      count++;
+      if (seq > this.forgottenReportedTo && this.forgottenKnown.add(seq)) this.forgottenUnreported--;
     }
-    return errors;
+    return { count, errors };
   }
 
   has(from: number, to: number): boolean {
     if (this.count === 0) return false;
     const refusal = this.details[this.firstReaching(from)];
     if (refusal !== undefined && refusal.from <= to) return true;
-    for (let seq = from; seq <= to && this.facts.size > 0; seq++) if (this.isForgotten(seq)) return true;
+    for (let seq = from; seq <= to && this.forgotten.size > 0; seq++) if (this.forgotten.has(seq)) return true;
     return false;
   }
 
   /** What nobody awaited, once. */
-  takeUnreported(limit: number): Unreported {
+  takeUnreported(limit: number): Failures {
     let count = this.forgottenUnreported;
     const errors: HeadraceError[] = [];
     for (const refusal of this.details) {
@@ -115,43 +131,51 @@ export class FailureLog {
     }
     if (this.forgottenUnreported > 0 && errors.length < limit) errors.push(new ForgottenFailureError({ runId: this.runId }));
     this.forgottenUnreported = 0;
+    this.forgottenReportedTo = this.highestForgotten;
     this.lookAgainAt = 0;
     return { count, errors };
   }
 
-  private forget(from: number, to: number): void {
-    this.forgottenUnreported += to - from + 1;
-    this.keepFact(from, to);
+  private addFresh(from: number, to: number, error: HeadraceError): void {
+    this.count += to - from + 1;
+    if (this.details.length === MAX_DETAILS && this.count >= this.lookAgainAt) this.forgetKnown();
+    if (this.details.length < MAX_DETAILS) this.details.push(new Refusal(from, to, error));
+    else for (let seq = from; seq <= to; seq++) this.forget(seq, false);
+  }
+
+  /** A record that may be known already, at its place among those that are. */
+  private addAgain(seq: number, error: HeadraceError): void {
+    if (this.forgotten.has(seq)) return;
+    let place = this.firstReaching(seq);
+    let isNew = true;
+    for (let refusal = this.details[place]; refusal !== undefined && refusal.from <= seq; refusal = this.details[++place]) {
+      if (refusal.error.message === error.message) return;
+      isNew = false;
+    }
+    if (isNew) this.count++;
+    if (this.details.length === MAX_DETAILS && this.count >= this.lookAgainAt) {
+      this.forgetKnown();
+      place = this.firstReaching(seq + 1);
+    }
+    if (this.details.length < MAX_DETAILS) this.details.splice(place, 0, new Refusal(seq, seq, error));
+    else if (isNew) this.forget(seq, false);
   }
 
   /** Makes room by the refusals that somebody has seen already. */
   private forgetKnown(): void {
-    for (const refusal of this.details) if (refusal.known) this.keepFact(refusal.from, refusal.to);
+    for (const refusal of this.details) {
+      if (!refusal.known) continue;
+      for (let seq = refusal.from; seq <= refusal.to; seq++) this.forget(seq, true);
+    }
     this.details = this.details.filter((refusal) => !refusal.known);
     this.lookAgainAt = this.count + MAX_DETAILS;
   }
 
-  private keepFact(from: number, to: number): void {
-    for (let seq = from; seq <= to; seq++) {
-      const chunk = this.chunk(seq);
-      const byte = (seq % CHUNK_BITS) >> 3;
-      chunk[byte] = (chunk[byte] as number) | (1 << (seq & 7)); // within the chunk
-    }
-  }
-
-  private isForgotten(seq: number): boolean {
-    const chunk = this.facts.get(Math.floor(seq / CHUNK_BITS));
-    return chunk !== undefined && ((chunk[(seq % CHUNK_BITS) >> 3] as number) & (1 << (seq & 7))) !== 0; // within the chunk
-  }
-
-  private chunk(seq: number): Uint8Array {
-    const index = Math.floor(seq / CHUNK_BITS);
-    let chunk = this.facts.get(index);
-    if (chunk === undefined) {
-      chunk = new Uint8Array(CHUNK_BITS / 8);
-      this.facts.set(index, chunk);
-    }
-    return chunk;
+  private forget(seq: number, known: boolean): void {
+    if (!this.forgotten.add(seq)) return;
+    this.highestForgotten = Math.max(this.highestForgotten, seq);
+    if (known) this.forgottenKnown.add(seq);
+    else this.forgottenUnreported++;
   }
 
   /** Index of the first refusal that ends at or behind `seq`. */
@@ -160,8 +184,8 @@ export class FailureLog {
     let high = this.details.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if ((this.details[middle] as Refusal).to < seq)
-        low = middle + 1; // below length
+      const refusal = this.details[middle] as Refusal; // below length
+      if (refusal.to < seq) low = middle + 1;
       else high = middle;
     }
     return low;

@@ -1,5 +1,5 @@
 import { type HeadraceError, LogFailuresError } from './errors.js';
-import { FailureLog, type Unreported } from './failures.js';
+import { FailureLog, type Failures } from './failures.js';
 import type { RunTable } from './lane/run-table.js';
 import type { RunSlot } from './ring/record.js';
 
@@ -40,6 +40,8 @@ export interface Counts {
   failed: number;
   pending: number;
 }
+
+const NO_FAILURES: Failures = { count: 0, errors: [] };
 
 /** Caller-side refusals kept with their error, per run; beyond it they are counted. */
 const MAX_REFUSALS = 10_000;
@@ -106,7 +108,9 @@ export class Ledger {
     const failed = this.failures.count - this.failedControls(endSettled === 1);
     const accepted = this.issued - CREATION_SEQ - ended;
     const done = Math.max(0, settled - CREATION_SEQ - endSettled);
-    return { accepted, landed: done - failed, failed: failed + this.refusedCount, pending: accepted - done };
+    // A failure may be told ahead of the cursor: such a record is no longer pending.
+    const landed = Math.max(0, done - failed);
+    return { accepted, landed, failed: failed + this.refusedCount, pending: accepted - landed - failed };
   }
 
   private failedControls(endSettled: boolean): number {
@@ -177,7 +181,7 @@ export class Ledger {
   }
 
   /** Failures that nobody awaited and nobody was told of; each is given out once. */
-  takeUnreported(): Unreported {
+  takeUnreported(): Failures {
     this.source.drainFailures();
     const { count, errors } = this.failures.takeUnreported(MAX_LISTED);
     const unseen = this.refusals.filter((refusal) => !refusal.known);
@@ -205,12 +209,13 @@ export class Ledger {
   }
 
   private settle(waiter: Waiter): void {
-    const errors = waiter.from > waiter.to ? [] : this.failures.observe(waiter.from, waiter.to);
+    const { count, errors } = waiter.from > waiter.to ? NO_FAILURES : this.failures.observe(waiter.from, waiter.to);
     const [first] = errors;
     // A run that could not be made fails its records for the same reason: who saw that has seen this.
     if (first !== undefined) this.failures.observe(CREATION_SEQ, CREATION_SEQ);
     if (first === undefined) waiter.resolve();
-    else if (waiter.asGroup || errors.length > 1) waiter.reject(new LogFailuresError({ errors, count: errors.length }));
+    else if (waiter.asGroup || errors.length > 1)
+      waiter.reject(new LogFailuresError({ errors, count: Math.max(count, errors.length) }));
     else waiter.reject(first);
   }
 }

@@ -5,7 +5,7 @@ import type { FlushOptions, Report, Run, StartRunOptions, Tracker, TrackerEvents
 import { DisabledTracker } from './disabled.js';
 import { FlushTimeoutError, type HeadraceError, LogFailuresError, OptionError, ParamConflictError } from './errors.js';
 import { type Exiting, endingStatus, finishAtExit, forgetAtExit, updateSignals } from './exit.js';
-import type { Unreported } from './failures.js';
+import type { Failures } from './failures.js';
 import { Lane, type LaneEvents } from './lane/lane.js';
 import type { RunRequest } from './lane/task.js';
 import { Ledger, MAX_LISTED } from './ledger.js';
@@ -35,7 +35,7 @@ class LaneTracker implements Tracker, RunHost, Exiting, LaneEvents {
   private readonly runsById = new Map<string, LaneRun>();
   /** What ended runs leave behind for `stats` and for the next report. */
   private readonly past = { accepted: 0, landed: 0, failed: 0 };
-  private unreported: Unreported[] = [];
+  private unreported: Failures[] = [];
   /** Runs that have just ended, or were logged to afterwards: what they refused is to be reported, too. */
   private readonly unread = new Set<LaneRun>();
   private nextLane = 0;

@@ -1,4 +1,4 @@
-import { median, quantile, type Tail, tailOf } from '../statistics.js';
+import { median, type Tail, tailOf } from '../statistics.js';
 
 /** How one process measures: bursts of `calls`, each landed before the next one, `warmup` of them not counted. */
 export interface Bursts {
@@ -17,8 +17,7 @@ export interface CallCost {
 
 export interface LoopCost extends CallCost {
   /**
-   * Of whole bursts, with what the collector or a queue takes now and then; lower quartile, as on a busy machine most
-   * bursts also hold time that other processes took.
+   * Of the cheapest whole burst: with what a queue takes now and then, and the least of what other processes took.
    */
   readonly burstNs: number;
 }
@@ -27,7 +26,7 @@ export interface LoopCost extends CallCost {
  * Long enough that two readings of the clock don't count, short enough that a thread which lost its core for
  * milliseconds (there are more threads than cores) spoils one slice and not the burst.
  */
-export const SLICE_CALLS = 1000;
+const SLICE_CALLS = 1000;
 
 /** Milliseconds of each slice. */
 export function timeSlices(calls: number, loop: (from: number, to: number) => void): Float64Array {
@@ -63,7 +62,7 @@ export class Costs {
   }
 
   get cost(): LoopCost {
-    return { ns: this.ns, burstNs: quantile(this.bursts, 0.25), tail: tailOf(this.calls) };
+    return { ns: this.ns, burstNs: Math.min(...this.bursts), tail: tailOf(this.calls) };
   }
 }
 

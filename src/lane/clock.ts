@@ -35,10 +35,9 @@ export class CallerClock {
 
   /** Milliseconds since the epoch, at most 5 ms old, as int32 bits; 0: ask `read`. Small, so that the whole logging call is inlined. */
   stamp(): number {
+    const kept = this.signals[Signal.Clock] as number; // a fixed word
     // In a loop nearly every call is of the same millisecond as the one before.
-    return this.signals[Signal.Clock] === this.seen && ++this.uses > CHECK_EVERY && (this.uses & (CHECK_EVERY - 1)) !== 0
-      ? this.last
-      : 0;
+    return kept === this.seen && kept !== 0 && ++this.uses > CHECK_EVERY && (this.uses & (CHECK_EVERY - 1)) !== 0 ? this.last : 0;
   }
 
   /** The same by the real clock; 0: it does not fit, use `Date.now()`. */

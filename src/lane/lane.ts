@@ -179,7 +179,7 @@ export class Lane implements SettlementSource, VerdictListener {
     const run = this.open.get(slot);
     if (run === undefined) return;
     const from = run.ledger.whole(seq);
-    if (error === undefined) run.ledger.failures.addFact(from);
+    if (error === undefined) run.ledger.failures.addFacts(from, from + count - 1);
     else run.ledger.failures.add(from, from + count - 1, error);
     if (error !== undefined) this.events.failed(error);
   }

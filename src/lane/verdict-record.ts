@@ -3,7 +3,8 @@
  * way: which records failed and why, and how the store does. In shared memory, so that it can be read in
  * a synchronous loop and in an exit hook, and is there before the cursor that passes the record.
  *
- * The text is JSON: `[count, [code, fields]]`; empty when the details had no room.
+ * The text is JSON: `[count, [code, fields]]`, or `[count]` when the details had no room; that one record
+ * failed, the most frequent of these, is the empty text.
  */
 import { fromWire, type HeadraceError, toWire, type WireError } from '../errors.js';
 import { RingConsumer } from '../ring/consumer.js';
@@ -27,22 +28,22 @@ export class VerdictWriter {
 
   /** `count` records of a run, from `seq` on, are refused. False: no room, even for the fact; try again later. */
   failed(slot: RunSlot, seq: number, count: number, error: HeadraceError): boolean {
-    // A fact alone speaks of one record: a range must keep its length.
-    return this.write(Kind.Failed, slot, seq, count, toWire(error), count === 1);
+    if (this.ring.used < DETAIL_BYTES && this.write(Kind.Failed, slot, seq, [count, toWire(error)])) return true;
+    return this.write(Kind.Failed, slot, seq, count === 1 ? ONE : [count]);
   }
 
   /** The store did not take a batch for now. Told as far as there is room: the next try tells again. */
   down(error: HeadraceError): void {
-    this.write(Kind.Down, 0, 0, 0, toWire(error), false);
+    this.write(Kind.Down, 0, 0, [0, toWire(error)]);
   }
 
   up(): void {
-    this.write(Kind.Up, 0, 0, 0, ['', {}], false);
+    this.write(Kind.Up, 0, 0, [0]);
   }
 
   /** Something the user should read, and no failure. */
   notice(text: string): void {
-    this.write(Kind.Notice, 0, 0, 0, [text, {}], false);
+    this.write(Kind.Notice, 0, 0, [0, [text, {}]]);
   }
 
   /** Makes what was written visible. True: the caller's thread wants a message for it. */
@@ -50,16 +51,19 @@ export class VerdictWriter {
     return this.ring.publish() && this.ring.takeParked();
   }
 
-  private write(kind: Kind, slot: RunSlot, seq: number, count: number, wire: WireError, factSuffices: boolean): boolean {
-    if (!factSuffices || this.ring.used < DETAIL_BYTES) {
-      const written = writeTextRecord(this.ring, kind, slot, INLINE, '', seq, JSON.stringify([count, wire]));
-      if (written >= 0) return true;
-      if (written !== NO_ROOM && written !== TOO_LARGE) throw new Error(`a verdict could not be written (${written})`);
-      if (!factSuffices) return false;
-    }
-    return writeTextRecord(this.ring, kind, slot, INLINE, '', seq, '') >= 0;
+  private write(kind: Kind, slot: RunSlot, seq: number, verdict: Verdict): boolean {
+    const text = verdict === ONE ? '' : JSON.stringify(verdict);
+    const written = writeTextRecord(this.ring, kind, slot, INLINE, '', seq, text);
+    if (written < 0 && written !== NO_ROOM && written !== TOO_LARGE)
+      throw new Error(`a verdict could not be written (${written})`);
+    return written >= 0;
   }
 }
+
+/** How many records, and what about them. */
+type Verdict = readonly [count: number, wire?: WireError];
+
+const ONE: Verdict = [1];
 
 export interface VerdictListener {
   /** `error` is undefined when its details had no room. `seq` is the low half of the first record's. */
@@ -87,7 +91,7 @@ export class VerdictReader {
       const text = this.record.text(offset);
       this.ring.release(this.ring.position);
       // Our own worker wrote it, by `write` above.
-      const [count, wire] = text === '' ? [1, undefined] : (JSON.parse(text) as [number, WireError]);
+      const [count, wire] = text === '' ? ONE : (JSON.parse(text) as Verdict);
       if (kind === Kind.Up) listener.onUp();
       else if (kind === Kind.Failed) listener.onFailed(slot, seq, count, wire && fromWire(wire));
       else if (kind === Kind.Down && wire) listener.onDown(fromWire(wire));

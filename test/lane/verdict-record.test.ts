@@ -147,16 +147,24 @@ describe('when nobody reads', () => {
     expect(ends.read()).toEqual([['failed', 2, 1, 1, small]]);
   });
 
-  test('a range keeps its length or waits: a fact speaks of one record', () => {
+  test('a range whose details have no room keeps its length', () => {
     const ends = new Ends();
     let ranges = 0;
     while (ends.writer.failed(2, 1 + ranges * 10, 10, large)) ranges++;
-    // There is room for a fact still.
-    expect(ends.writer.failed(2, 5000, 1, small)).toBe(true);
     ends.writer.publish();
     const told = ends.read();
-    expect(told.slice(0, ranges)).toEqual(Array.from({ length: ranges }, (_, i) => ['failed', 2, 1 + i * 10, 10, large]));
-    expect(ends.writer.failed(2, 9000, 10, large)).toBe(true);
+    expect(told).toHaveLength(ranges);
+    expect(told.map(([, , seq, count]) => [seq, count])).toEqual(Array.from({ length: ranges }, (_, i) => [1 + i * 10, 10]));
+    expect(told[0]?.[4]).toEqual(large);
+    expect(told.at(-1)?.[4]).toBeUndefined();
+  });
+
+  test('a range whose details are larger than the ring is told all the same', () => {
+    const ends = new Ends();
+    const huge = new InvalidValueError({ key: 'k', reason: 'x'.repeat(VERDICT_RING_BYTES) });
+    expect(ends.writer.failed(2, 1, 10, huge)).toBe(true);
+    ends.writer.publish();
+    expect(ends.read()).toEqual([['failed', 2, 1, 10, undefined]]);
   });
 });
 

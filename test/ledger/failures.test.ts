@@ -37,15 +37,15 @@ describe('which records failed', () => {
     for (let seq = 1; seq <= 50_001; seq++) {
       if (log.has(seq, seq) !== (seq % 2 === 0 && seq <= 50_000)) expect.fail(`record ${seq} has(): ${log.has(seq, seq)}`);
     }
-    expect(log.observe(KEPT * 2, KEPT * 2)).toEqual([refusal(KEPT * 2)]);
-    expect(log.observe(KEPT * 2 + 2, KEPT * 2 + 2)).toEqual([new ForgottenFailureError({ runId: '5f0' })]);
-    expect(log.observe(50_000, 50_000)).toEqual([new ForgottenFailureError({ runId: '5f0' })]);
+    expect(log.observe(KEPT * 2, KEPT * 2).errors).toEqual([refusal(KEPT * 2)]);
+    expect(log.observe(KEPT * 2 + 2, KEPT * 2 + 2).errors).toEqual([new ForgottenFailureError({ runId: '5f0' })]);
+    expect(log.observe(50_000, 50_000).errors).toEqual([new ForgottenFailureError({ runId: '5f0' })]);
   });
 
   test('a range beyond the bound is forgotten record by record', () => {
     const log = logOf(KEPT);
     log.add(100_000, 100_009, refusal(100_000));
-    expect(log.observe(99_999, 100_010)).toHaveLength(10);
+    expect(log.observe(99_999, 100_010).errors).toHaveLength(10);
     expect([log.has(99_999, 99_999), log.has(100_000, 100_000), log.has(100_009, 100_009), log.has(100_010, 100_010)]).toEqual([
       false,
       true,
@@ -58,7 +58,7 @@ describe('which records failed', () => {
     const log = new FailureLog('5f0');
     for (let seq = start; seq < start + 6; seq += 2) {
       log.add(seq, seq, refusal(seq));
-      log.addFact(seq + 1000);
+      log.addFacts(seq + 1000, seq + 1000);
     }
     for (let seq = start - 1; seq < start + 8; seq++) {
       const failed = seq >= start && seq < start + 6 && (seq - start) % 2 === 0;
@@ -74,7 +74,7 @@ describe('which records failed', () => {
     log.add(5, 5, refusal(5));
     log.add(3, 3, refusal(3));
     expect(log.count).toBe(2);
-    expect(log.observe(1, 9)).toEqual([refusal(3), refusal(5)]);
+    expect(log.observe(1, 9).errors).toEqual([refusal(3), refusal(5)]);
   });
 });
 
@@ -89,7 +89,7 @@ describe('which failures nobody was told of', () => {
 
   test('a failure that was awaited is not reported', () => {
     const log = logOf(3);
-    expect(log.observe(4, 4)).toEqual([refusal(4)]);
+    expect(log.observe(4, 4).errors).toEqual([refusal(4)]);
     expect(log.takeUnreported(20)).toEqual({ count: 2, errors: [refusal(2), refusal(6)] });
   });
 
@@ -104,7 +104,7 @@ describe('which failures nobody was told of', () => {
   test('a failure that was reported can still be awaited', () => {
     const log = logOf(1);
     log.takeUnreported(20);
-    expect(log.observe(2, 2)).toEqual([refusal(2)]);
+    expect(log.observe(2, 2).errors).toEqual([refusal(2)]);
     expect(log.takeUnreported(20).count).toBe(0);
   });
 
@@ -118,8 +118,8 @@ describe('which failures nobody was told of', () => {
 
   test('a report names what is forgotten when there is nothing else to name', () => {
     const log = new FailureLog('5f0');
-    log.addFact(7);
-    log.addFact(8);
+    log.addFacts(7, 7);
+    log.addFacts(8, 8);
     expect(log.takeUnreported(20)).toEqual({ count: 2, errors: [new ForgottenFailureError({ runId: '5f0' })] });
   });
 
@@ -127,10 +127,10 @@ describe('which failures nobody was told of', () => {
     const log = logOf(KEPT);
     log.observe(1, KEPT * 2);
     log.add(KEPT * 2 + 2, KEPT * 2 + 2, refusal(0));
-    expect(log.observe(KEPT * 2 + 2, KEPT * 2 + 2)).toEqual([refusal(0)]);
+    expect(log.observe(KEPT * 2 + 2, KEPT * 2 + 2).errors).toEqual([refusal(0)]);
     // Their reasons are gone, the facts are not.
     expect(log.has(2, 2)).toBe(true);
-    expect(log.observe(2, 2)).toEqual([new ForgottenFailureError({ runId: '5f0' })]);
+    expect(log.observe(2, 2).errors).toEqual([new ForgottenFailureError({ runId: '5f0' })]);
     expect(log.takeUnreported(20).count).toBe(0);
     expect(log.count).toBe(KEPT + 1);
   });
@@ -139,6 +139,6 @@ describe('which failures nobody was told of', () => {
     const log = logOf(KEPT + 5000);
     log.takeUnreported(20);
     log.add(100_000, 100_000, refusal(1));
-    expect(log.observe(100_000, 100_000)).toEqual([refusal(1)]);
+    expect(log.observe(100_000, 100_000).errors).toEqual([refusal(1)]);
   });
 });
