@@ -69,7 +69,7 @@ export class LaneRun implements Run {
   private readonly clock: CallerClock;
   private readonly slot: RunSlot;
   /** Why nothing more is taken; undefined while the run is open. */
-  private closed: HeadraceError | undefined;
+  private closed: (() => HeadraceError) | undefined;
   private ending: Promise<Report> | undefined;
   private finished: Promise<void> | undefined;
   /** How it is to end; the first to say so decides. */
@@ -228,7 +228,7 @@ export class LaneRun implements Run {
   /** Takes nothing more and writes the record that ends the run. False: there was no room within `waitMs`. */
   writeEnd(status: RunStatus, waitMs: number): boolean {
     this.endRequest ??= { status, endTime: Date.now() };
-    this.closed ??= new ClosedError({ what: `run ${this.id} has ended` });
+    this.closed ??= () => new ClosedError({ what: `run ${this.id} has ended` });
     if (this.ledger.endSeq !== 0 || this.lane.broken !== undefined) return true;
     if (this.writeControl(Kind.End, this.endRequest, waitMs) !== undefined) return this.lane.broken !== undefined;
     this.ledger.endSeq = this.ledger.issued;
@@ -236,7 +236,7 @@ export class LaneRun implements Run {
   }
 
   refuseFromNowOn(reason: HeadraceError): void {
-    this.closed = reason;
+    this.closed = () => reason;
   }
 
   private async finishOnce(status: RunStatus): Promise<void> {
@@ -258,7 +258,7 @@ export class LaneRun implements Run {
     timestamp: number | undefined,
     id: KeyId,
   ): HeadraceError | undefined {
-    if (this.closed !== undefined) return this.closed;
+    if (this.closed !== undefined) return this.closed();
     if (typeof key !== 'string') return new InvalidKeyError({ key: nameOf(key), reason: 'is no text; a key is a string' });
     if (key.length > MAX_KEY_UNITS)
       return new InvalidKeyError({ key, reason: `has ${codePoints(key)} code points, MLflow takes 250` });
@@ -329,7 +329,7 @@ export class LaneRun implements Run {
   }
 
   private placeControl(kind: Kind, request: ConfigRequest | EndRequest | RunRequest, waitMs?: number): HeadraceError | undefined {
-    return this.closed ?? this.writeControl(kind, request, waitMs);
+    return this.closed?.() ?? this.writeControl(kind, request, waitMs);
   }
 
   private writeControl(
@@ -350,7 +350,7 @@ export class LaneRun implements Run {
   }
 
   private problemWith(key: string): HeadraceError | undefined {
-    if (this.closed !== undefined) return this.closed;
+    if (this.closed !== undefined) return this.closed();
     if (typeof key !== 'string') return new InvalidKeyError({ key: nameOf(key), reason: 'is no text; a key is a string' });
     if (key.length > MAX_KEY_UNITS)
       return new InvalidKeyError({ key, reason: `has ${codePoints(key)} code points, MLflow takes 250` });

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { EventEmitter } from 'node:events';
-import { userInfo } from 'node:os';
 import type { FlushOptions, Report, Run, StartRunOptions, Tracker, TrackerEvents, TrackerStats } from './api.js';
 import { DisabledTracker } from './disabled.js';
 import { FlushTimeoutError, type HeadraceError, LogFailuresError, OptionError, ParamConflictError } from './errors.js';
@@ -13,6 +12,7 @@ import { resolveOptions, type Settings, type TrackerOptions } from './options.js
 import { LaneRun, type RunHost } from './run.js';
 import { checkRunId, checkRunOptions, runTagsOf } from './run-options.js';
 import type { RunStatus } from './store/store.js';
+import { userName } from './user-name.js';
 
 const DEFAULT_FLUSH_MS = 30_000;
 
@@ -262,7 +262,7 @@ class LaneTracker implements Tracker, RunHost, Exiting, LaneEvents {
       resume,
       experiment: options.experiment === undefined ? this.settings.experiment : { name: options.experiment },
       name: options.name,
-      userId: userName(),
+      userId: userName(process.env),
       startTime: Date.now(),
       tags,
       scriptPath: process.argv[1] ?? '',
@@ -333,19 +333,6 @@ function takeRunIdFromEnvironment(): string | undefined {
   if (id === undefined || id === '') return undefined;
   checkRunId('MLFLOW_RUN_ID', id);
   return id;
-}
-
-/** As Python's getpass.getuser, which MLflow asks. */
-function userName(): string {
-  const { LOGNAME, USER, LNAME, USERNAME } = process.env;
-  const named = LOGNAME || USER || LNAME || USERNAME;
-  if (named) return named;
-  try {
-    return userInfo().username;
-  } catch {
-    // A container's user may have no entry in the system's list.
-    return 'unknown';
-  }
 }
 
 async function within(timeoutMs: number, work: Promise<unknown>): Promise<boolean> {

@@ -8,17 +8,12 @@ import type { Settings } from '../options.js';
 import { KeyWriter } from '../ring/key-table.js';
 import { RingProducer } from '../ring/producer.js';
 import type { RunSlot } from '../ring/record.js';
+import { WORKER_FILE } from '../worker-file.js';
 import { CallerClock } from './clock.js';
 import { RunSlots, RunTable } from './run-table.js';
 import { Signal, StopRequest, WorkerState } from './signals.js';
 import { type LaneControl, type LaneMemory, type LaneTask, laneSettings, newLaneMemory, type RunRequest } from './task.js';
 import { type VerdictListener, VerdictReader } from './verdict-record.js';
-
-/** Built: dist/workers. From source (tests): the bundle that the test setup makes. */
-const WORKER = new URL(
-  import.meta.url.endsWith('.ts') ? '../../.test-workers/lane.js' : '../../workers/lane.js',
-  import.meta.url,
-);
 
 /** A waiting caller looks this often whether its worker is alive. */
 const SLICE_MS = 20;
@@ -280,7 +275,7 @@ export class Lane implements SettlementSource, VerdictListener {
   private boot(): void {
     if (this.pool !== undefined || this.closing) return;
     this.pool = new Piscina({
-      filename: WORKER.href,
+      filename: WORKER_FILE.href,
       minThreads: 1,
       maxThreads: 1,
       // The default stops a worker's event loop between tasks, and the lane's loop runs between tasks.

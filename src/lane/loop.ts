@@ -82,6 +82,7 @@ export class LaneLoop {
   /** Ends when the caller's side asks for it. A rejection is a bug or a broken machine: it ends the worker. */
   async run(): Promise<void> {
     Atomics.store(this.signals, Signal.State, WorkerState.Running);
+    this.ring.touch();
     this.ring.unpark();
     let polls = 0;
     for (;;) {
