@@ -41,6 +41,7 @@ export class LaneLoop {
   constructor(task: LaneTask) {
     const { memory, settings } = task;
     this.ring = new RingConsumer(memory.ring);
+    this.ring.touch();
     this.table = new RunTable(memory.runs);
     this.signals = new Int32Array(memory.signals);
     this.clock = new LaneClock(this.signals, memory.epoch);
@@ -82,7 +83,6 @@ export class LaneLoop {
   /** Ends when the caller's side asks for it. A rejection is a bug or a broken machine: it ends the worker. */
   async run(): Promise<void> {
     Atomics.store(this.signals, Signal.State, WorkerState.Running);
-    this.ring.touch();
     this.ring.unpark();
     let polls = 0;
     for (;;) {

@@ -291,20 +291,26 @@ function expectWithin(time: number | null, [from, to]: Period): void {
 /** MLflow's own client gives a Python program these. */
 function programTags(user: string): readonly Tag[] {
   const program = process.argv[1] ?? '';
-  const commit = gitCommit(dirname(program));
-  return [
-    ['mlflow.user', user],
-    ['mlflow.source.name', program],
-    ['mlflow.source.type', 'LOCAL'],
-    ...(commit === undefined ? [] : ([['mlflow.source.git.commit', commit]] as const)),
-  ];
+  return [['mlflow.user', user], ['mlflow.source.name', program], ['mlflow.source.type', 'LOCAL'], ...gitTags(dirname(program))];
 }
 
-function gitCommit(folder: string): string | undefined {
+/** Of a source archive there are none; of a repository without a branch or a remote, those two are missing. */
+function gitTags(folder: string): readonly Tag[] {
+  const commit = git(folder, 'rev-parse', 'HEAD');
+  if (commit === undefined) return [];
+  const [remote] = git(folder, 'remote')?.split('\n') ?? [];
+  const found = [
+    ['mlflow.source.git.commit', commit],
+    ['mlflow.source.git.branch', git(folder, 'branch', '--show-current')],
+    ['mlflow.source.git.repoURL', remote ? git(folder, 'remote', 'get-url', remote) : undefined],
+  ] as const;
+  return found.flatMap(([key, value]) => (value ? [[key, value] as const] : []));
+}
+
+function git(folder: string, ...question: string[]): string | undefined {
   try {
-    return execFileSync('git', ['rev-parse', 'HEAD'], { cwd: folder, encoding: 'utf8', stdio: 'pipe' }).trim();
+    return execFileSync('git', question, { cwd: folder, encoding: 'utf8', stdio: 'pipe' }).trim();
   } catch {
-    // The tests of a source archive: no repository, and no such tag.
     return undefined;
   }
 }
