@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { OptionError } from '../../src/errors.js';
 import { parseStoreUri } from '../../src/store/uri.js';
 
-const cwd = resolve('/work/project');
+const cwd = resolve('/data/project');
 
 function refused(uri: string): OptionError {
   try {
