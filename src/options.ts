@@ -10,7 +10,7 @@ export interface BatchOptions {
   maxTags?: number;
   /** All records together. */
   maxEntities?: number;
-  /** Text of keys and values together, in bytes. */
+  /** Text of keys and values together; UTF-16 units, so about bytes where it is ASCII. */
   maxBytes?: number;
   /** Milliseconds that a batch which is not full waits for more, from its first record on. Default 0. A flush doesn't wait. */
   lingerMs?: number;

@@ -21,6 +21,7 @@ import { thrownText } from './params/kind.js';
 import { codePoints, cutToCodePoints } from './params/length.js';
 import { PARAM_VALUE_CODE_POINTS, TAG_VALUE_CODE_POINTS } from './params/limits.js';
 import { take } from './params/take.js';
+import { HAS_LONE_SURROGATE, HAS_NUL_CHARACTER } from './params/text.js';
 import { Tag, type Tree } from './params/tree.js';
 import { GroupReceipt, RecordReceipt, RefusedReceipt } from './receipt.js';
 import { INLINE, type KeyId, type KeyWriter, MAX_KEY_UNITS } from './ring/key-table.js';
@@ -247,10 +248,6 @@ export class LaneRun implements Run {
 
   // ---- placing a record: every error comes back, none is thrown ----
 
-  /**
-   * In one piece on purpose: V8 inlines functions of up to 460 bytes of bytecode, and this one inlined into
-   * `logMetric` leaves no room there for the ring's: 31 ns a call instead of 18.
-   */
   private placeMetric(
     key: string,
     value: number,
@@ -258,10 +255,8 @@ export class LaneRun implements Run {
     timestamp: number | undefined,
     id: KeyId,
   ): HeadraceError | undefined {
-    if (this.closed !== undefined) return this.closed();
-    if (typeof key !== 'string') return new InvalidKeyError({ key: nameOf(key), reason: 'is no text; a key is a string' });
-    if (key.length > MAX_KEY_UNITS)
-      return new InvalidKeyError({ key, reason: `has ${codePoints(key)} code points, MLflow takes 250` });
+    const problem = this.problemWith(key);
+    if (problem !== undefined) return problem;
     if (typeof value !== 'number') return new InvalidValueError({ key, reason: `is ${nameOf(value)}; a metric is a number` });
     if (!Number.isSafeInteger(step))
       return new InvalidValueError({ key, reason: `has step ${numberOrName(step)}; a step is a whole number` });
@@ -272,9 +267,9 @@ export class LaneRun implements Run {
       });
     }
     const stamp = timestamp === undefined && id !== INLINE && (step | 0) === step ? this.clock.read() : 0;
-    if (stamp !== 0) return this.place(key, 0, (seq) => writeMetric(this.ring, this.slot, id, seq, value, step, stamp));
+    if (stamp !== 0) return this.place(key, (seq) => writeMetric(this.ring, this.slot, id, seq, value, step, stamp));
     const at = timestamp ?? Date.now();
-    return this.place(key, 0, (seq) => writeMetricWide(this.ring, this.slot, id, key, seq, value, step, at));
+    return this.place(key, (seq) => writeMetricWide(this.ring, this.slot, id, key, seq, value, step, at));
   }
 
   private placeParam(key: string, value: unknown, id: KeyId): HeadraceError | undefined {
@@ -304,11 +299,11 @@ export class LaneRun implements Run {
     if (typeof tree === 'string') return this.placeText(Kind.Text, key, id, tree, PARAM_VALUE_CODE_POINTS);
     if (Array.isArray(tree) && tree[0] === Tag.Date) return this.placeScalar(Kind.Date, key, id, Number(tree[1]));
     const packed = packr.pack(tree);
-    return this.place(key, packed.length, (seq) => writeBytesRecord(this.ring, Kind.Tree, this.slot, id, key, seq, packed));
+    return this.place(key, (seq) => writeBytesRecord(this.ring, Kind.Tree, this.slot, id, key, seq, packed));
   }
 
   private placeScalar(kind: Kind, key: string, id: KeyId, value: number): HeadraceError | undefined {
-    return this.place(key, 0, (seq) => writeScalar(this.ring, kind, this.slot, id, key, seq, value));
+    return this.place(key, (seq) => writeScalar(this.ring, kind, this.slot, id, key, seq, value));
   }
 
   private placeTag(key: string, value: string): HeadraceError | undefined {
@@ -325,7 +320,7 @@ export class LaneRun implements Run {
       if (this.settings.onLongValue === 'reject') return new ValueTooLongError({ key, length: codePoints(text), limit });
       text = cutToCodePoints(text, limit);
     }
-    return this.place(key, text.length, (seq) => writeTextRecord(this.ring, kind, this.slot, id, key, seq, text));
+    return this.place(key, (seq) => writeTextRecord(this.ring, kind, this.slot, id, key, seq, text));
   }
 
   private placeControl(kind: Kind, request: ConfigRequest | EndRequest | RunRequest, waitMs?: number): HeadraceError | undefined {
@@ -338,12 +333,7 @@ export class LaneRun implements Run {
     waitMs: number | undefined,
   ): HeadraceError | undefined {
     const text = JSON.stringify(request);
-    const error = this.place(
-      '',
-      text.length,
-      (seq) => writeTextRecord(this.ring, kind, this.slot, INLINE, '', seq, text),
-      waitMs,
-    );
+    const error = this.place('', (seq) => writeTextRecord(this.ring, kind, this.slot, INLINE, '', seq, text), waitMs);
     // A run alone does not need its worker at once, and making that takes longer than all of `startRun`.
     if (this.ring.publish() && (kind !== Kind.Run || this.lane.isBooted)) this.lane.wake();
     return error;
@@ -357,8 +347,8 @@ export class LaneRun implements Run {
     return undefined;
   }
 
-  /** Writes a record, waiting for room as `onFull` says or `waitMs`; not published yet. `bytes`: about its size, for the message. */
-  private place(key: string, bytes: number, write: (seq: number) => Written, waitMs?: number): HeadraceError | undefined {
+  /** Writes a record, waiting for room as `onFull` says or `waitMs`; not published yet. */
+  private place(key: string, write: (seq: number) => Written, waitMs?: number): HeadraceError | undefined {
     const seq = this.ledger.issued + 1;
     let written = write(seq);
     if (written === NO_ROOM) {
@@ -372,23 +362,23 @@ export class LaneRun implements Run {
         return this.lane.broken ?? new RingFullError({ neededBytes: this.ring.lacking, waitedMs });
       }
     }
-    if (written < 0) return this.refusal(written, key, bytes);
+    if (written < 0) return this.refusal(written, key);
     this.ledger.issued = seq;
     return undefined;
   }
 
-  private refusal(written: Written, key: string, bytes: number): HeadraceError {
+  private refusal(written: Written, key: string): HeadraceError {
     switch (written) {
       case TOO_LARGE:
-        return new RecordTooLargeError({ key, bytes, limit: maxRecordBytes(this.ring.capacity) });
+        return new RecordTooLargeError({ key, bytes: this.ring.lacking, limit: maxRecordBytes(this.ring.capacity) });
       case KEY_LONE_SURROGATE:
-        return new InvalidKeyError({ key, reason: 'holds half of a surrogate pair, which UTF-8 can not store' });
+        return new InvalidKeyError({ key, reason: HAS_LONE_SURROGATE });
       case KEY_NUL_CHARACTER:
-        return new InvalidKeyError({ key, reason: 'holds a NUL character, which stores alter or refuse' });
+        return new InvalidKeyError({ key, reason: HAS_NUL_CHARACTER });
       case LONE_SURROGATE:
-        return new InvalidValueError({ key, reason: 'holds half of a surrogate pair, which UTF-8 can not store' });
+        return new InvalidValueError({ key, reason: HAS_LONE_SURROGATE });
       default:
-        return new InvalidValueError({ key, reason: 'holds a NUL character, which stores alter or refuse' });
+        return new InvalidValueError({ key, reason: HAS_NUL_CHARACTER });
     }
   }
 

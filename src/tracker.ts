@@ -105,7 +105,7 @@ class LaneTracker implements Tracker, RunHost, Exiting, LaneEvents {
       ...total,
       // Without a journal in front of the store, what is durable is what has landed.
       durable: total.landed,
-      ringBytes: { used: sum(lanes, (lane) => lane.ringUsed), capacity: lanes.length * this.settings.ringBytes },
+      ringBytes: { used: sum(lanes, (lane) => lane.ring.used), capacity: lanes.length * this.settings.ringBytes },
       batches: sum(lanes, (lane) => lane.batches),
       retries: sum(lanes, (lane) => lane.retries),
       lastError: this.lastError,

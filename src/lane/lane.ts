@@ -193,10 +193,6 @@ export class Lane implements SettlementSource, VerdictListener {
 
   // ---- figures ----
 
-  get ringUsed(): number {
-    return this.ring.used;
-  }
-
   get batches(): number {
     return Atomics.load(this.signals, Signal.Batches);
   }
@@ -263,7 +259,6 @@ export class Lane implements SettlementSource, VerdictListener {
     const deadline = performance.now() + timeoutMs;
     this.hold();
     while (!this.isStopped && performance.now() < deadline) {
-      Atomics.store(this.signals, Signal.Bell, 1);
       await new Promise((resolve) => setTimeout(resolve, 2));
     }
     this.release();

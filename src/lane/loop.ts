@@ -110,7 +110,6 @@ export class LaneLoop {
     this.sender.giveUp();
     await this.sender.close();
     Atomics.store(this.signals, Signal.State, WorkerState.Closed);
-    Atomics.notify(this.signals, Signal.State);
     this.announce();
   }
 

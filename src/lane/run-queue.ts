@@ -70,7 +70,7 @@ export class PendingBatch {
   /** The last record that ends in this batch; one before `firstSeq` when none does. */
   lastSeq: number;
   readonly firstAt: number;
-  /** Whose records these are: `stretch, count, stretch, count, …` in the order taken. */
+  /** Where in the ring these records stand, in the order taken. */
   readonly stretches: { readonly stretch: Stretch; count: number }[] = [];
   private readonly number: number;
   private readonly places: ParamPlaces;

@@ -31,7 +31,7 @@ export class RingProducer {
   private tail: Position;
   /** Where `tail` stood before the last claim. */
   private claimedAt: Position;
-  /** Bytes that the last claim without room asked for, padding included. */
+  /** Bytes that the last record without a place needed, padding included. */
   lacking = 0;
   /** The head when there was no room. */
   private seenHead: Position;

@@ -17,7 +17,7 @@ import type { RingConsumer } from './consumer.js';
 import { INLINE, type KeyId } from './key-table.js';
 import { kindOf, maxRecordBytes, NO_ROOM, type Offset, recordBytes } from './layout.js';
 import type { RingProducer } from './producer.js';
-import { LONE_SURROGATE, NUL_CHARACTER, readText, textBound, writeText } from './text.js';
+import { LONE_SURROGATE, readText, textBound, writeText } from './text.js';
 
 export const Kind = {
   Metric: 1,
@@ -77,14 +77,11 @@ export function writeMetric(
 ): Written {
   const offset = ring.claim(Kind.Metric, METRIC_BYTES);
   if (offset === NO_ROOM) return NO_ROOM;
-  const word = offset >> 2;
-  const words = ring.words;
-  words[word + 1] = run;
-  words[word + 2] = key;
-  words[word + 3] = seq;
+  writeHead(ring, offset, run, key, seq);
   ring.doubles[(offset >> 3) + 2] = value;
-  words[word + 6] = step;
-  words[word + 7] = stamp;
+  const word = offset >> 2;
+  ring.words[word + 6] = step;
+  ring.words[word + 7] = stamp;
   return offset;
 }
 
@@ -92,11 +89,7 @@ export function writeMetric(
 export function writeNumber(ring: RingProducer, run: RunSlot, key: KeyId, seq: number, value: number): Written {
   const offset = ring.claim(Kind.Number, SCALAR_BYTES);
   if (offset === NO_ROOM) return NO_ROOM;
-  const word = offset >> 2;
-  const words = ring.words;
-  words[word + 1] = run;
-  words[word + 2] = key;
-  words[word + 3] = seq;
+  writeHead(ring, offset, run, key, seq);
   ring.doubles[(offset >> 3) + 2] = value;
   return offset;
 }
@@ -131,7 +124,7 @@ export function writeScalar(
   seq: number,
   value: number,
 ): Written {
-  const offset = id === INLINE ? claimFixed(ring, kind, SCALAR_BYTES, id, key) : ring.claim(kind, SCALAR_BYTES);
+  const offset = claimFixed(ring, kind, SCALAR_BYTES, id, key);
   if (offset < 0) return offset;
   writeHead(ring, offset, run, id, seq);
   ring.doubles[(offset >> 3) + 2] = value;
@@ -153,7 +146,7 @@ export function writeTextRecord(
   if (claimed > maxRecordBytes(ring.capacity)) {
     // Counted, as the bound is three bytes for every unit: in a small ring it would refuse what has room.
     claimed = recordBytes(TEXT_START + Buffer.byteLength(text) + (id === INLINE ? Buffer.byteLength(key) : 0));
-    if (claimed > maxRecordBytes(ring.capacity)) return TOO_LARGE;
+    if (claimed > maxRecordBytes(ring.capacity)) return tooLarge(ring, claimed);
   }
   const offset = ring.claim(kind, claimed);
   if (offset === NO_ROOM) return NO_ROOM;
@@ -174,7 +167,7 @@ export function writeBytesRecord(
 ): Written {
   const keyBound = id === INLINE ? textBound(key) : 0;
   const claimed = recordBytes(TEXT_START + bytes.length + keyBound);
-  if (claimed > maxRecordBytes(ring.capacity)) return TOO_LARGE;
+  if (claimed > maxRecordBytes(ring.capacity)) return tooLarge(ring, claimed);
   const offset = ring.claim(kind, claimed);
   if (offset === NO_ROOM) return NO_ROOM;
   ring.bytes.set(bytes, offset + TEXT_START);
@@ -218,13 +211,18 @@ function claimFixed(ring: RingProducer, kind: Kind, fixed: number, id: KeyId, ke
   return offset;
 }
 
+function tooLarge(ring: RingProducer, needed: number): Written {
+  ring.lacking = needed;
+  return TOO_LARGE;
+}
+
 function giveUp(ring: RingProducer, why: number): Written {
   ring.abandon();
   return why;
 }
 
 function keyOf(problem: number): Written {
-  return problem === LONE_SURROGATE ? KEY_LONE_SURROGATE : problem === NUL_CHARACTER ? KEY_NUL_CHARACTER : problem;
+  return problem === LONE_SURROGATE ? KEY_LONE_SURROGATE : KEY_NUL_CHARACTER;
 }
 
 /** Reads the fields of the record at an offset that `RingConsumer.next` returned. */

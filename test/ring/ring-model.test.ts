@@ -59,7 +59,7 @@ interface Code {
   readonly LaneRun: new (
     fields: Fields,
   ) => {
-    place(key: string, bytes: number, write: (seq: number) => Steps<number>, mustWait: boolean): Steps<unknown>;
+    place(key: string, write: (seq: number) => Steps<number>, mustWait: boolean): Steps<unknown>;
     publish(): Steps<void>;
   };
   readonly Lane: new (fields: Fields) => Lane;
@@ -236,7 +236,7 @@ function logging(code: Code, { capacity, startAt, calls, stops }: Scenario): Sce
   function* caller(): Steps<void> {
     for (const call of calls) {
       for (const item of call) {
-        const outcome = yield* run.place('', 0, (seq) => write(item, seq), true);
+        const outcome = yield* run.place('', (seq) => write(item, seq), true);
         if (outcome !== (item.kind === 'refused' ? 'refused' : undefined))
           throw new Violation(`placing a record gave ${String(outcome)}`);
         if (outcome === undefined) placed++;

@@ -96,7 +96,9 @@ describe('a full ring', () => {
     expect(error.key).toBe('big');
     expect(error.bytes).toBeGreaterThan(3000);
     expect(error.limit).toBeLessThanOrEqual(SMALL);
-    await failureOf(RecordTooLargeError, run.setTag('big', 'x'.repeat(7000)));
+    const text = await failureOf(RecordTooLargeError, run.setTag('big', 'é'.repeat(1500)));
+    // In bytes, not in characters: else it would seem to have room.
+    expect(text.bytes).toBeGreaterThan(text.limit);
     await Promise.all([before, run.logParam('after', 1)]);
     expect(stored.params(run.id)).toEqual({ before: '1', after: '1' });
   });
