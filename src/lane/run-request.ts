@@ -3,7 +3,7 @@ import type { NewRun } from '../store/store.js';
 import type { RunRequest } from './task.js';
 
 /** The run as a store makes it: what the caller asked for, with MLflow's default tags. */
-export async function newRunOf(request: RunRequest): Promise<NewRun> {
+export async function newRunOf(request: RunRequest, mayExist: boolean): Promise<NewRun> {
   const { id, resume, experiment, name, userId, startTime, scriptPath, parentRunId, context } = request;
   // MLflow's client gives a run that it resumes no default tags: they tell of the program that made it.
   const tags = resume
@@ -11,5 +11,5 @@ export async function newRunOf(request: RunRequest): Promise<NewRun> {
     : await runTags({ userName: userId, scriptPath, parentRunId, tags: request.tags }, { MLFLOW_RUN_CONTEXT: context });
   // MLflow's client: whoever the tag names, so that column and tag always agree.
   const named = tags.find(([key]) => key === 'mlflow.user')?.[1];
-  return { id, resume, experiment, name, userId: named ?? userId, startTime, tags };
+  return { id, resume, mayExist, experiment, name, userId: named ?? userId, startTime, tags };
 }

@@ -76,7 +76,8 @@ export class Sender {
 
   private async create(queue: RunQueue, step: Creation): Promise<Settlement> {
     try {
-      const run = await newRunOf(step.request);
+      // Without a seq it is the creation of a run that the worker's predecessor had begun.
+      const run = await newRunOf(step.request, step.seq === undefined);
       queue.storeId = await this.attempt(async () => {
         // Here and not at the worker's start: a folder that was missing may be there for the next run.
         if (!this.opened) await this.store.open();

@@ -51,7 +51,7 @@ export function laneSettings(settings: Settings): LaneSettings {
 }
 
 /** Text of a Run record: the run, and what its default tags are made from. */
-export interface RunRequest extends NewRun {
+export interface RunRequest extends Omit<NewRun, 'mayExist'> {
   readonly scriptPath: string;
   readonly parentRunId: string | undefined;
   /** MLFLOW_RUN_CONTEXT as it was at `startRun`. */

@@ -1,4 +1,6 @@
+import type { BatchLimits } from '../options.js';
 import { VERSION } from '../version.js';
+import { MlflowStore } from './mlflow/mlflow-store.js';
 import { SqliteStore } from './sqlite/sqlite-store.js';
 import type { Pulse, Store } from './store.js';
 import type { StoreLocation } from './uri.js';
@@ -8,10 +10,12 @@ export interface StorePlace {
   /** The folder that the program was in when it made its tracker. */
   readonly cwd: string;
   readonly durability: 'memory' | 'os' | 'fsync';
+  readonly batch: BatchLimits;
 }
 
 /** The store for a place; nothing of it is touched before its `open`. */
-export function openStore({ location, cwd, durability }: StorePlace, pulse: Pulse): Store {
+export function openStore({ location, cwd, durability, batch }: StorePlace, pulse: Pulse): Store {
+  if (location.kind === 'server') return new MlflowStore({ server: location.server, display: location.display, limits: batch });
   const { path, display } = location;
   return new SqliteStore({ path, display, cwd, durability, version: VERSION, pulse });
 }

@@ -54,6 +54,8 @@ export interface NewRun {
   readonly id: string;
   /** True: the run must exist already; it is set back to RUNNING, its end time stays (as MLflow's client does). */
   readonly resume: boolean;
+  /** An earlier worker may have made it already, and the answer got lost: it is looked for before it is made. */
+  readonly mayExist: boolean;
   readonly experiment: ExperimentChoice;
   readonly name: string | undefined;
   readonly userId: string;
@@ -72,15 +74,42 @@ export interface RunEnd {
   readonly endTime: number;
 }
 
+/** What a store knows about why a call could not be done now. */
+export interface Busy {
+  /** `store`, the default: no other call would do better. `run`: other runs are none the worse for it. */
+  readonly scope?: 'store' | 'run' | undefined;
+  /** Milliseconds until it is worth another try; undefined: as the retry policy says. */
+  readonly retryAfterMs?: number | undefined;
+  /** Time alone doesn't mend it (credentials, a wrong address): somebody has to be told. */
+  readonly needsPerson?: boolean | undefined;
+  readonly cause?: unknown;
+}
+
 /**
  * Thrown by a store that can't tell, or can't do it just now: the same call comes again after a pause.
  * Anything else that it throws must be a HeadraceError and is final for the run's waiting records.
  */
 export class StoreBusyError extends Error {
   override readonly name = 'StoreBusyError';
+  readonly scope: 'store' | 'run';
+  readonly retryAfterMs: number | undefined;
+  readonly needsPerson: boolean;
+
+  constructor(message: string, { scope = 'store', retryAfterMs, needsPerson = false, cause }: Busy = {}) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.scope = scope;
+    this.retryAfterMs = retryAfterMs;
+    this.needsPerson = needsPerson;
+  }
 }
 
 export interface Store {
+  /**
+   * True: behind a network. Its outages are told when the first try fails, and last as long as they last: no
+   * record fails for one. False: a file of this machine, whose locks are everyday life for a second and whose
+   * retries end with `retry.maxRetryTime`.
+   */
+  readonly remote: boolean;
   /** Makes the store usable, or throws a HeadraceError that names the remedy. */
   open(): Promise<void>;
   /** Returns the run's id in the store. */

@@ -1,12 +1,22 @@
 /** Tracking URIs as MLflow spells them: SQLAlchemy's database URLs. */
 import { resolve } from 'node:path';
 import { OptionError, quote } from '../errors.js';
+import type { ServerSettings } from './mlflow/server-settings.js';
 
-export interface StoreLocation {
+export type StoreLocation = SqliteLocation | ServerLocation;
+
+export interface SqliteLocation {
   readonly kind: 'sqlite';
   /** Absolute path of the database file. */
   readonly path: string;
   /** The same place as a URI: for messages, and to hand to MLflow. */
+  readonly display: string;
+}
+
+export interface ServerLocation {
+  readonly kind: 'server';
+  readonly server: ServerSettings;
+  /** The server's address for messages: no user, password or token in it. */
   readonly display: string;
 }
 

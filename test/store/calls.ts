@@ -10,6 +10,7 @@ export function newRun(run: Partial<NewRun> = {}): NewRun {
   return {
     id: newId(),
     resume: false,
+    mayExist: false,
     experiment: {},
     name: undefined,
     userId: 'ada',

@@ -46,6 +46,7 @@ interface Open {
 }
 
 export class SqliteStore implements Store {
+  readonly remote = false;
   private readonly options: SqliteStoreOptions;
   private readonly artifactRoot: string;
   private readonly migration = new MigrationWatch();
