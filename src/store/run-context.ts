@@ -4,6 +4,7 @@
  */
 import { execFile } from 'node:child_process';
 import { dirname } from 'node:path';
+import { PARENT_RUN_TAG } from './run-tags.js';
 
 export interface RunSource {
   readonly userName: string;
@@ -30,7 +31,7 @@ export async function runTags(source: RunSource, env: RunContextEnv): Promise<[k
   if (source.scriptPath) for (const [key, value] of await gitTags(dirname(source.scriptPath))) tags.set(key, value);
   for (const [key, value] of contextTags(env.MLFLOW_RUN_CONTEXT)) tags.set(key, value);
   for (const [key, value] of source.tags) tags.set(key, value);
-  if (source.parentRunId !== undefined) tags.set('mlflow.parentRunId', source.parentRunId);
+  if (source.parentRunId !== undefined) tags.set(PARENT_RUN_TAG, source.parentRunId);
   return [...tags];
 }
 

@@ -1,10 +1,11 @@
 /** Writes batches within a transaction that somebody else opens and commits. */
 import { BatchRefusedError, ParamConflictError } from '../../errors.js';
+import { RUN_NAME_TAG } from '../run-tags.js';
 import type { Batch, Item, Outcome, Pulse } from '../store.js';
 import type { Connection, Named, Statement } from './driver.js';
 import { failureOf, messageOf, resultCode } from './failure.js';
 import { CHUNK_ROWS, RowInsert } from './row-insert.js';
-import { RUN_NAME_TAG, type RunTable } from './run-table.js';
+import type { RunTable } from './run-table.js';
 
 /** MLflow's storage rule for infinities: its SQL store replaces them by the largest double. */
 const LARGEST = Number.MAX_VALUE;

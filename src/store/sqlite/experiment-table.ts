@@ -1,11 +1,8 @@
 /** Which experiment a run goes to, by MLflow's rules. All of it within a transaction that holds the write lock. */
-import { ExperimentError } from '../../errors.js';
+import { DEFAULT_EXPERIMENT_ID, deletedExperiment, missingExperiment, otherExperiment } from '../experiment-choice.js';
 import type { ExperimentChoice } from '../store.js';
 import { columnNames } from './database-file.js';
 import type { Connection, SqlRow } from './driver.js';
-
-/** Where runs go that name no experiment. */
-const DEFAULT_ID = '0';
 
 export interface Experiment {
   readonly id: number;
@@ -26,23 +23,16 @@ export class ExperimentTable {
   choose({ name, id }: ExperimentChoice): Experiment {
     if (id !== undefined) return this.named(id, name);
     if (name !== undefined) return usable(this.byName(name) ?? this.create(name), name);
-    return usable(this.byId(DEFAULT_ID) ?? this.create('Default', Number(DEFAULT_ID)), DEFAULT_ID);
+    return usable(
+      this.byId(DEFAULT_EXPERIMENT_ID) ?? this.create('Default', Number(DEFAULT_EXPERIMENT_ID)),
+      DEFAULT_EXPERIMENT_ID,
+    );
   }
 
   private named(id: string, name: string | undefined): Experiment {
     const found = this.byId(id);
-    if (found === undefined) {
-      throw new ExperimentError({
-        experiment: id,
-        reason: 'is not in the store; give the id of one that is, or a name, which is made if missing',
-      });
-    }
-    if (name !== undefined && found.name !== name) {
-      throw new ExperimentError({
-        experiment: name,
-        reason: `is not the one with id ${id}, which is named ${JSON.stringify(found.name)}; give only one of the two`,
-      });
-    }
+    if (found === undefined) throw missingExperiment(id);
+    if (name !== undefined && found.name !== name) throw otherExperiment(name, id, String(found.name));
     return usable(found, id);
   }
 
@@ -76,12 +66,7 @@ export class ExperimentTable {
 }
 
 function usable(row: SqlRow, asked: string): Experiment {
-  if (row.stage === 'deleted') {
-    throw new ExperimentError({
-      experiment: asked,
-      reason: 'is deleted; restore it ("mlflow experiments restore") or use another name',
-    });
-  }
+  if (row.stage === 'deleted') throw deletedExperiment(asked);
   return { id: Number(row.id), location: row.location === null ? undefined : String(row.location) };
 }
 

@@ -1,12 +1,10 @@
 /** Rows of `runs`, and the tags that are written with them. All of it within a transaction. */
 import { type HeadraceError, RunDeletedError, RunNotFoundError } from '../../errors.js';
 import { randomRunName } from '../run-name.js';
+import { RUN_NAME_TAG } from '../run-tags.js';
 import type { NewRun, RunEnd } from '../store.js';
 import type { Connection, Statement } from './driver.js';
 import { appendPath, type ExperimentTable } from './experiment-table.js';
-
-/** MLflow keeps a run's name in `runs.name` and in this tag; setting the tag renames the run. */
-export const RUN_NAME_TAG = 'mlflow.runName';
 
 export class RunTable {
   private readonly experiments: ExperimentTable;

@@ -1,0 +1,266 @@
+/** One call of MLflow's REST API: what is sent, and what an answer means. */
+import { STATUS_CODES } from 'node:http';
+import type { Dispatcher } from 'undici';
+import { VERSION } from '../../version.js';
+import { type Busy, StoreBusyError } from '../store.js';
+import type { ServerSettings } from './server-settings.js';
+
+/**
+ * MLflow's servers drop a connection that was idle for 5.0 s. One that is dropped while a request is on its
+ * way to it fails that request, so ours go first.
+ */
+const IDLE_MS = 4000;
+
+/** Undici's own default; a host that doesn't answer at all is told sooner than a slow answer. */
+const CONNECT_MS = 10_000;
+
+/** A connection of a lane that stops may still bring an answer; the end of the process waits 500 ms for the worker. */
+const CLOSE_MS = 250;
+
+/** Credentials don't mend by themselves within seconds, and servers lock out who hammers them. */
+const PERSON_MS = 30_000;
+
+/** MLflow refused the call for good, or (413) something in between did. */
+export class ApiRefusal extends Error {
+  readonly status: number;
+  readonly errorCode: string;
+
+  constructor(status: number, errorCode: string, message: string) {
+    super(message);
+    this.status = status;
+    this.errorCode = errorCode;
+  }
+}
+
+/** No answer that settles it. */
+export class ApiBusyError extends StoreBusyError {
+  readonly status: number | undefined;
+  /** The server may have done what was asked, or may do it yet. */
+  readonly mayHaveLanded: boolean;
+  /** The connection broke before an answer: nothing is known to be wrong with the server. */
+  readonly reset: boolean;
+
+  constructor(message: string, about: Busy & { status?: number; mayHaveLanded?: boolean; reset?: boolean }) {
+    super(message, about);
+    this.status = about.status;
+    this.mayHaveLanded = about.mayHaveLanded ?? false;
+    this.reset = about.reset ?? false;
+  }
+}
+
+/** A JSON object of MLflow's. Fields that are empty are left out. */
+export type Answer = Readonly<Record<string, unknown>>;
+
+export class MlflowApi {
+  private readonly server: ServerSettings;
+  private readonly origin: string;
+  private readonly prefix: string;
+  private readonly headers: Record<string, string>;
+  private dispatcher: Dispatcher | undefined;
+
+  constructor(server: ServerSettings) {
+    this.server = server;
+    const { origin, pathname } = new URL(server.url);
+    this.origin = origin;
+    this.prefix = `${pathname.replace(/\/$/, '')}/api/2.0/mlflow/`;
+    this.headers = {
+      'user-agent': `headrace/${VERSION}`,
+      ...(server.authorization === undefined ? {} : { authorization: server.authorization }),
+      ...(server.workspace === undefined ? {} : { 'x-mlflow-workspace': server.workspace }),
+    };
+  }
+
+  /** Connects to nothing yet: MLflow 2's workers are blocked by a connection that sends no request. */
+  async open(): Promise<void> {
+    // Here and not above: a lane that writes to a file has no use for 15 MB of HTTP client.
+    const { Pool, ProxyAgent } = await import('undici');
+    const { timeoutMs, connections, tls, proxy } = this.server;
+    const secure = {
+      rejectUnauthorized: tls.verify,
+      ...(tls.ca === undefined ? {} : { ca: tls.ca }),
+      ...(tls.clientCertificate === undefined ? {} : { cert: tls.clientCertificate }),
+      ...(tls.clientKey === undefined ? {} : { key: tls.clientKey }),
+    };
+    const options = {
+      connections,
+      // With several on one connection a reset leaves the outcome of all of them unknown.
+      pipelining: 1,
+      keepAliveTimeout: IDLE_MS,
+      keepAliveMaxTimeout: IDLE_MS,
+      headersTimeout: timeoutMs,
+      bodyTimeout: timeoutMs,
+    };
+    this.dispatcher =
+      proxy === undefined
+        ? new Pool(this.origin, { ...options, connect: { ...secure, timeout: Math.min(timeoutMs, CONNECT_MS) } })
+        : // As Python's requests: a tunnel for https, plain forwarding for http.
+          new ProxyAgent({ ...options, uri: proxy, requestTls: secure, proxyTunnel: this.origin.startsWith('https:') });
+  }
+
+  /** What is on its way gets a moment for its answer. */
+  async close(): Promise<void> {
+    const { dispatcher } = this;
+    this.dispatcher = undefined;
+    if (dispatcher === undefined) return;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, CLOSE_MS);
+    });
+    await Promise.race([dispatcher.close(), late]);
+    clearTimeout(timer);
+    await dispatcher.destroy();
+  }
+
+  get(path: string, query: Readonly<Record<string, string>>): Promise<Answer> {
+    return this.call('GET', `${path}?${new URLSearchParams(query)}`, undefined);
+  }
+
+  /** `body`: JSON text, because for a batch the order of fields and the spelling of numbers matter. */
+  post(path: string, body: string): Promise<Answer> {
+    return this.call('POST', path, body);
+  }
+
+  private async call(method: 'GET' | 'POST', path: string, body: string | undefined): Promise<Answer> {
+    if (this.dispatcher === undefined) throw new StoreBusyError('the connection is closed');
+    let status: number;
+    let headers: Dispatcher.ResponseData['headers'];
+    let text: string;
+    try {
+      const response = await this.dispatcher.request({
+        origin: this.origin,
+        path: this.prefix + path,
+        method,
+        headers: body === undefined ? this.headers : { ...this.headers, 'content-type': 'application/json' },
+        body: body ?? null,
+      });
+      status = response.statusCode;
+      headers = response.headers;
+      text = await response.body.text();
+    } catch (error) {
+      throw this.unanswered(error);
+    }
+    return this.meaning(path, status, headers, text);
+  }
+
+  private meaning(path: string, status: number, headers: Dispatcher.ResponseData['headers'], text: string): Answer {
+    const json = objectOf(text);
+    // A login page has status 200 as well.
+    if (status >= 200 && status < 300 && json !== undefined) return json;
+    const errorCode = typeof json?.['error_code'] === 'string' ? json['error_code'] : undefined;
+    const said = typeof json?.['message'] === 'string' ? json['message'] : firstLine(text);
+    const reason = this.withoutSecrets(`${`${status} ${STATUS_CODES[status] ?? ''}`.trim()}${said === '' ? '' : `: ${said}`}`);
+
+    if (status === 401) {
+      throw this.needsPerson(
+        'store',
+        status,
+        `${reason}; check MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN`,
+      );
+    }
+    if (status === 403) {
+      if (/Invalid Host header|Cross-origin/i.test(said)) {
+        throw this.needsPerson('store', status, `${reason}; start the server with --allowed-hosts for the name in the uri`);
+      }
+      throw this.needsPerson('run', status, `${reason}; these credentials have no permission for it (${withoutQuery(path)})`);
+    }
+    if (isTransient(status, errorCode)) {
+      throw new ApiBusyError(reason, {
+        status,
+        retryAfterMs: this.server.respectRetryAfter ? retryAfter(headers['retry-after']) : undefined,
+        // 429: turned away at the door.
+        mayHaveLanded: status !== 429,
+      });
+    }
+    if (errorCode !== undefined && errorCode !== 'ENDPOINT_NOT_FOUND') throw new ApiRefusal(status, errorCode, said);
+    if (status === 413) throw new ApiRefusal(status, 'REQUEST_TOO_LARGE', reason);
+    const location = headers['location'];
+    const target = status >= 300 && status < 400 && typeof location === 'string' ? ` to ${this.withoutSecrets(location)}` : '';
+    throw this.needsPerson('store', status, `${reason}${target}: not the answer of an MLflow tracking server; check the uri`);
+  }
+
+  private needsPerson(scope: 'store' | 'run', status: number, reason: string): ApiBusyError {
+    return new ApiBusyError(reason, { scope, status, retryAfterMs: PERSON_MS, needsPerson: true });
+  }
+
+  private unanswered(error: unknown): ApiBusyError {
+    const code = codeOf(error);
+    const message = this.withoutSecrets(describe(error));
+    if (/CERT|SELF_SIGNED|UNABLE_TO_|ERR_TLS|ERR_SSL|^EPROTO$/.test(code)) {
+      return new ApiBusyError(
+        `${message}; for a certificate of your own set MLFLOW_TRACKING_SERVER_CERT_PATH, and MLFLOW_TRACKING_CLIENT_CERT_PATH if the server wants one`,
+        { needsPerson: true, retryAfterMs: PERSON_MS },
+      );
+    }
+    const neverSent = NEVER_SENT.has(code);
+    return new ApiBusyError(message, { mayHaveLanded: !neverSent, reset: RESET.has(code) });
+  }
+
+  private withoutSecrets(text: string): string {
+    return this.server.secrets.reduce((open, secret) => open.replaceAll(secret, '…'), text);
+  }
+}
+
+/** Nothing of the request can have reached the server. */
+const NEVER_SENT: ReadonlySet<string> = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'UND_ERR_CONNECT_TIMEOUT',
+]);
+
+/** Also how a kept connection looks that the server dropped at the moment of our request. */
+const RESET: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
+
+/** MLflow's client retries 408, 429, 500, 502, 503, 504; gateways have more of their own (520 to 530). */
+function isTransient(status: number, errorCode: string | undefined): boolean {
+  if (status === 408 || status === 425 || status === 429 || errorCode === 'ABORTED') return true;
+  return status >= 500 && errorCode !== 'NOT_IMPLEMENTED';
+}
+
+function objectOf(text: string): Answer | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    // An object that is no array has named fields.
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Answer) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Seconds, or a date. */
+function retryAfter(header: string | string[] | undefined): number | undefined {
+  if (typeof header !== 'string') return undefined;
+  if (/^\s*\d+(?:\.\d+)?\s*$/.test(header)) return Number(header) * 1000;
+  const at = Date.parse(header);
+  return Number.isNaN(at) ? undefined : Math.max(0, at - Date.now());
+}
+
+/** Of a page: its first line, and its title, which says more. */
+function firstLine(text: string): string {
+  const line =
+    text
+      .split(/\r?\n/, 50)
+      .find((each) => each.trim() !== '')
+      ?.trim() ?? '';
+  const title = /<title[^>]*>([^<]*)<\/title>/i.exec(text.slice(0, 10_000))?.[1]?.trim();
+  const shown = line.length > 200 ? `${line.slice(0, 200)}…` : line;
+  return title === undefined || title === '' || shown.includes(title) ? shown : `${shown} (${title.slice(0, 200)})`;
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+}
+
+/** Node leaves the message of an error for several addresses empty. */
+function describe(error: unknown): string {
+  if (error instanceof AggregateError && error.message === '') return error.errors.map(describe).join(', ');
+  const code = codeOf(error);
+  const message = error instanceof Error ? error.message : String(error);
+  return code === '' || message.includes(code) ? message : `${message} (${code})`;
+}
+
+function withoutQuery(path: string): string {
+  return path.replace(/\?.*$/s, '');
+}

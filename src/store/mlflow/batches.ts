@@ -1,0 +1,237 @@
+/**
+ * A batch on its way to the server: cut into requests, and when a request is refused as a whole, taken
+ * apart until each item has landed or is known to be the one at fault.
+ */
+import pRetry from 'p-retry';
+import { type HeadraceError, ParamConflictError } from '../../errors.js';
+import type { BatchLimits } from '../../options.js';
+import { PARENT_RUN_TAG } from '../run-tags.js';
+import { type Batch, type Item, type Outcome, StoreBusyError } from '../store.js';
+import { ApiBusyError, ApiRefusal, type MlflowApi } from './api.js';
+import { type Request, requests } from './log-batch.js';
+import { hasStoredMetric, isRace, namedPlace, refusedBy } from './refusal.js';
+import type { RunState } from './run-state.js';
+import type { Runs } from './runs.js';
+
+/** How often a request is sent again that lost a race with another writer: each time the other has written something. */
+const RACES = 5;
+
+/** A 500 may be the moment's, or an item's that the server can't digest. So many tries, this far apart, tell them apart. */
+const POISON_TRIES = 3;
+const POISON_PAUSE_MS = 200;
+
+/** Says when headrace made sure that the run takes records, because the server failed on some; its writing is the test. */
+const CHECKED_TAG = 'headrace.checked';
+
+export class Batches {
+  private readonly api: MlflowApi;
+  private readonly runs: Runs;
+  private readonly limits: BatchLimits;
+
+  constructor(api: MlflowApi, runs: Runs, limits: BatchLimits) {
+    this.api = api;
+    this.runs = runs;
+    this.limits = limits;
+  }
+
+  async land({ runId, items }: Batch): Promise<readonly Outcome[]> {
+    const state = this.runs.state(runId);
+    const landing = new Landing(this.api, this.runs, this.limits, state, await this.withServerIds(items));
+    const outcomes = await landing.outcomes();
+    if (items.some(({ kind, key }) => kind === 'tag' && state.doubtful.has(key))) await this.settleTags(state);
+    await this.runs.removeTwin(state, false);
+    return outcomes;
+  }
+
+  /**
+   * A try without an answer may be done late, and then its tags stand where later ones should. Reads them, and
+   * writes again what was overtaken.
+   */
+  async settleTags(state: RunState): Promise<void> {
+    for (let round = 0; state.doubtful.size > 0; round++) {
+      const stored = new Map((await this.runs.get(state.id))?.data?.tags?.map(({ key, value }) => [key, value]));
+      const overtaken: Item[] = [];
+      for (const [key, tries] of state.doubtful) {
+        const [value, wanted] = [stored.get(key), state.wanted.get(key)];
+        // Any other value is another writer's.
+        if (value !== undefined && wanted !== undefined && value !== wanted && tries.has(value)) {
+          overtaken.push({ kind: 'tag', key, value: wanted });
+        }
+      }
+      if (overtaken.length === 0) return;
+      if (round === RACES) throw new StoreBusyError('tags that were tried before keep coming back', { scope: 'run' });
+      await new Landing(this.api, this.runs, this.limits, state, overtaken).outcomes();
+    }
+  }
+
+  /** Users know a parent by either id; others can follow the server's only. */
+  private async withServerIds(items: readonly Item[]): Promise<readonly Item[]> {
+    if (!items.some(isParentTag)) return items;
+    return Promise.all(
+      items.map(async (item) => (isParentTag(item) ? { ...item, value: await this.runs.serverId(item.value) } : item)),
+    );
+  }
+}
+
+function isParentTag(item: Item): item is Item & { kind: 'tag' } {
+  return item.kind === 'tag' && item.key === PARENT_RUN_TAG;
+}
+
+/** One batch. */
+class Landing {
+  private readonly api: MlflowApi;
+  private readonly runs: Runs;
+  private readonly limits: BatchLimits;
+  private readonly state: RunState;
+  private readonly items: readonly Item[];
+  private readonly found: Outcome[];
+  /** Refuses whatever is left. */
+  private over: HeadraceError | undefined;
+
+  constructor(api: MlflowApi, runs: Runs, limits: BatchLimits, state: RunState, items: readonly Item[]) {
+    this.api = api;
+    this.runs = runs;
+    this.limits = limits;
+    this.state = state;
+    this.items = items;
+    this.found = items.map(() => undefined);
+  }
+
+  async outcomes(): Promise<readonly Outcome[]> {
+    await this.send(this.withoutConflicts(this.items.map((_item, place) => place)));
+    return this.found;
+  }
+
+  private async send(places: readonly number[], races: number = RACES): Promise<void> {
+    for (const request of requests(this.state.id, this.items, places, this.limits)) {
+      if (this.over === undefined) await this.sendOne(request, races);
+      else this.refuse(request.places, this.over);
+    }
+  }
+
+  private async sendOne(request: Request, races: number): Promise<void> {
+    let refusal: ApiRefusal;
+    try {
+      await this.post(request);
+      this.noteTags(request.places);
+      return;
+    } catch (error) {
+      if (!(error instanceof ApiRefusal)) throw error;
+      refusal = error;
+    }
+    if (refusal.status !== 413 && refusal.status !== 500) {
+      const stored = await this.runs.get(this.state.id);
+      const ofRun = this.runs.refusal(this.state.id, stored);
+      if (ofRun !== undefined) {
+        this.over = ofRun;
+        this.refuse(request.places, ofRun);
+        return;
+      }
+      this.state.remember(new Map(stored?.data?.params?.map(({ key, value }) => [key, value])));
+      const left = this.withoutConflicts(request.places);
+      if (left.length < request.places.length) return await this.send(left);
+      if (isRace(refusal) && races > 0) return await this.send(left, races - 1);
+    }
+    await this.takeApart(request, refusal);
+  }
+
+  /** Nothing more is known: the fault is found by sending less, in the order logged. */
+  private async takeApart(request: Request, refusal: ApiRefusal): Promise<void> {
+    const { places } = request;
+    const named = namedPlace(refusal, request);
+    const stored = hasStoredMetric(refusal);
+    if (places.length === 1 || places.every((place) => place === named)) {
+      if (!(stored && this.items[places[0] as number]?.kind === 'metric')) this.refuse(places, refusedBy(this.state.id, refusal)); // one at least
+      return;
+    }
+    const parts = stored ? [places.filter((place) => !this.isNaNRow(place)), places.filter((place) => this.isNaNRow(place))] : [];
+    if (parts.every((part) => part.length > 0) && parts.length > 0) {
+      for (const part of parts) await this.send(part);
+      return;
+    }
+    const at = named === undefined ? -1 : places.indexOf(named);
+    const half = places.length >>> 1;
+    const cuts = at < 0 ? [half] : [at, at + 1];
+    let from = 0;
+    for (const to of [...cuts, places.length]) {
+      if (to > from) await this.send(places.slice(from, to));
+      from = to;
+    }
+  }
+
+  private async post(request: Request): Promise<void> {
+    try {
+      await this.tried(request);
+    } catch (error) {
+      if (!(error instanceof ApiBusyError) || error.status !== 500) throw error;
+      // As long as the server fails on anything that is written, it is an outage and not an item's fault.
+      await this.api.post('runs/log-batch', this.checkBody());
+      throw new ApiRefusal(500, 'INTERNAL_ERROR', `${error.message}; ${POISON_TRIES} times, while the run took other records`);
+    }
+  }
+
+  private tried(request: Request): Promise<unknown> {
+    let resets = 0;
+    return pRetry(() => this.once(request), {
+      retries: POISON_TRIES - 1,
+      minTimeout: POISON_PAUSE_MS,
+      randomize: true,
+      shouldRetry: ({ error }) =>
+        error instanceof ApiBusyError &&
+        // One broken connection tells nothing about the server: it may have been kept too long.
+        (error.status === 500 || (error.reset && resets++ === 0)),
+    });
+  }
+
+  private async once(request: Request): Promise<void> {
+    try {
+      await this.api.post('runs/log-batch', request.body);
+    } catch (error) {
+      if (error instanceof ApiBusyError && error.mayHaveLanded) this.noteDoubt(request.places);
+      throw error;
+    }
+  }
+
+  private checkBody(): string {
+    const tag = { key: CHECKED_TAG, value: new Date().toISOString() };
+    return JSON.stringify({ run_id: this.state.id, tags: [tag] });
+  }
+
+  /** The places that are left when params are refused whose key is known to be stored with another value. */
+  private withoutConflicts(places: readonly number[]): readonly number[] {
+    return places.filter((place) => {
+      const item = this.items[place];
+      if (item?.kind !== 'param') return true;
+      const storedValue = this.state.storedParam(item.key);
+      if (storedValue === undefined || storedValue === item.value) return true;
+      this.found[place] = new ParamConflictError({ runId: this.state.id, key: item.key, storedValue, newValue: item.value });
+      return false;
+    });
+  }
+
+  private refuse(places: readonly number[], error: HeadraceError): void {
+    for (const place of places) this.found[place] ??= error;
+  }
+
+  private noteTags(places: readonly number[]): void {
+    for (const place of places) {
+      const item = this.items[place];
+      if (item?.kind === 'tag' && this.state.doubtful.has(item.key)) this.state.wanted.set(item.key, item.value);
+    }
+  }
+
+  private noteDoubt(places: readonly number[]): void {
+    const { doubtful } = this.state;
+    for (const place of places) {
+      const item = this.items[place];
+      if (item?.kind !== 'tag') continue;
+      const tries = doubtful.get(item.key) ?? new Set();
+      doubtful.set(item.key, tries.add(item.value));
+    }
+  }
+
+  private isNaNRow(place: number): boolean {
+    const item = this.items[place];
+    return item?.kind === 'metric' && Number.isNaN(item.value);
+  }
+}

@@ -1,0 +1,31 @@
+/** What the store remembers of a run between calls. */
+
+/** Stored params that are remembered per run at most; for a run with more, each conflict reads them again. */
+const REMEMBERED_PARAMS = 10_000;
+
+export class RunState {
+  /** The store's id. */
+  readonly id: string;
+  /** Values of tags in tries that the server may yet do, when a later value is stored already. */
+  readonly doubtful: Map<string, Set<string>> = new Map<string, Set<string>>();
+  /** What those tags were last set to. */
+  readonly wanted: Map<string, string> = new Map<string, string>();
+  /** A try to set the status had no answer. */
+  statusInDoubt = false;
+  /** Its creation was tried again without knowing how the first try went: there may be two of it. */
+  twin: { readonly ownId: string; readonly experimentId: string; lookAt: number; pauseMs: number } | undefined;
+  private stored: ReadonlyMap<string, string> | undefined;
+
+  constructor(id: string) {
+    this.id = id;
+  }
+
+  /** Params don't change once they are stored, so what was read stays true. */
+  remember(stored: ReadonlyMap<string, string>): void {
+    this.stored = stored.size <= REMEMBERED_PARAMS ? stored : undefined;
+  }
+
+  storedParam(key: string): string | undefined {
+    return this.stored?.get(key);
+  }
+}
