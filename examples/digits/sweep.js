@@ -54,7 +54,7 @@ async function main() {
     `Logging took ${share.toFixed(2)} % of the time: of ${(total / 1000).toFixed(1)} s, ${logging.milliseconds.toFixed(1)} ms were spent in ` +
       `logging calls and ${waiting.milliseconds.toFixed(1)} ms waiting at the end of runs, measured around each of them.`,
   );
-  printDatabase();
+  printPlace();
 }
 
 /**
@@ -106,10 +106,14 @@ function stepsOf({ data, training }) {
   return training.epochs * Math.ceil(data.train / training.batch);
 }
 
-function printDatabase() {
+function printPlace() {
   const uri = process.env['MLFLOW_TRACKING_URI'] || 'sqlite:///mlflow.db';
   const [, name] = /^sqlite:\/\/\/(.*)$/.exec(uri) ?? [];
-  if (name === undefined) return;
+  if (name === undefined) {
+    // Whoever reads the terminal need not see a password.
+    console.log(`The runs are in the experiment digits of ${uri.replace(/\/\/[^/]*@/, '//')}`);
+    return;
+  }
   const path = isAbsolute(name) ? name : resolve(name);
   console.log(`The runs are in ${path}. To look at them:\n  mlflow ui --backend-store-uri sqlite:///${path}`);
 }
