@@ -1,39 +1,57 @@
 import { OptionError } from './errors.js';
 import { isCapacity } from './ring/layout.js';
+import { retryEnvironment } from './store/mlflow/environment.js';
 import type { ExperimentChoice } from './store/store.js';
 import { parseStoreUri, type StoreLocation } from './store/uri.js';
 
+/** For a server each is also a ceiling: it refuses a request that holds more. */
 export interface BatchOptions {
-  /** Params in one batch at most. Default: the store's own (SQLite 10,000). */
+  /** Params in one batch at most. Default: SQLite 10,000, a server 100. */
   maxParams?: number;
+  /** Default: SQLite 10,000, a server 1000. */
   maxMetrics?: number;
+  /** Default: SQLite 10,000, a server 100. */
   maxTags?: number;
-  /** All records together. */
+  /** All records together. Default: SQLite 10,000, a server 1000. */
   maxEntities?: number;
-  /** Text of keys and values together; UTF-16 units, so about bytes where it is ASCII. */
+  /**
+   * SQLite: text of keys and values together, in UTF-16 units, so about bytes where it is ASCII; default 8 MiB.
+   * A server: real bytes of a request's body; default 900,000, at most 1,000,000 (MLflow's documented limit, which
+   * hosted servers and proxies enforce).
+   */
   maxBytes?: number;
   /** Milliseconds that a batch which is not full waits for more, from its first record on. Default 0. A flush doesn't wait. */
   lingerMs?: number;
 }
 
-/** How a store that is busy or away is tried again; p-retry's names and meanings, times in milliseconds. */
+/**
+ * How a store that is busy or away is tried again; p-retry's names and meanings, times in milliseconds. For a server
+ * some defaults come from MLflow's variables first (docs/environment.md).
+ */
 export interface RetryOptions {
-  /** Default Infinity: `maxRetryTime` ends it. */
+  /** Default Infinity: `maxRetryTime` ends it. A server: MLFLOW_HTTP_REQUEST_MAX_RETRIES first. */
   retries?: number;
-  /** Default 50. */
+  /** Default: SQLite 50, a server MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR (seconds), else 250. */
   minTimeout?: number;
-  /** Default 5000. */
+  /** Default: SQLite 5000, a server 30,000. */
   maxTimeout?: number;
   /** Default 2. */
   factor?: number;
-  /** Default 600,000. Then the waiting records fail with StoreUnavailableError. */
+  /**
+   * Default 600,000. Then a SQLite file's waiting records fail with StoreUnavailableError. A server's go on waiting:
+   * it is asked every 30 s at most whether it is back.
+   */
   maxRetryTime?: number;
-  /** Default true. */
+  /** Default true; false when MLFLOW_HTTP_REQUEST_BACKOFF_JITTER adds its seconds to each pause of a server. */
   randomize?: boolean;
 }
 
 export interface TrackerOptions {
-  /** `sqlite:///relative.db` or `sqlite:////absolute.db`. Default: MLFLOW_TRACKING_URI, else `sqlite:///mlflow.db`. */
+  /**
+   * A file: `sqlite:///relative.db` or `sqlite:////absolute.db`. A server: `http(s)://host:port/prefix`, `databricks`
+   * or `databricks://profile`; its credentials, certificates and proxy come from the environment, as MLflow's client
+   * reads it (docs/environment.md). Default: MLFLOW_TRACKING_URI, else `sqlite:///mlflow.db`.
+   */
   uri?: string;
   /** Default: MLFLOW_EXPERIMENT_NAME, else MLFLOW_EXPERIMENT_ID, else MLflow's `Default`. Made if it is missing. */
   experiment?: string;
@@ -43,7 +61,7 @@ export interface TrackerOptions {
   ringBytes?: number;
   batch?: BatchOptions;
   retry?: RetryOptions;
-  /** `memory` and `os`: commits survive the end of the process. `fsync`: each survives a power cut. Default `os`. */
+  /** `memory` and `os`: commits survive the end of the process. `fsync`: each survives a power cut. Default `os`. Of a SQLite file. */
   durability?: 'memory' | 'os' | 'fsync';
   /** A full ring: wait for room, or refuse the record at once. Default `block`. */
   onFull?: 'block' | 'reject';
@@ -70,7 +88,7 @@ export interface Settings {
   readonly workers: number;
   readonly ringBytes: number;
   readonly batch: BatchLimits;
-  readonly retry: Required<RetryOptions>;
+  readonly retry: RetryPolicy;
   readonly durability: 'memory' | 'os' | 'fsync';
   readonly onFull: 'block' | 'reject';
   readonly blockTimeoutMs: number;
@@ -84,9 +102,33 @@ export interface Settings {
 
 export type BatchLimits = Required<BatchOptions>;
 
+export interface RetryPolicy extends Required<RetryOptions> {
+  /** Up to so many random milliseconds are added to each pause: MLflow's way. */
+  readonly addedJitterMs: number;
+}
+
+type Ceilings = Readonly<Record<Exclude<keyof BatchOptions, 'lingerMs'>, readonly [usual: number, most: number]>>;
+
 /** A transaction is the cheaper the more it holds; 10,000 rows take about 30 ms. */
 const SQLITE_ROWS = 10_000;
-const SQLITE_BYTES = 8 * 2 ** 20;
+
+const CEILINGS: Readonly<Record<StoreLocation['kind'], Ceilings>> = {
+  sqlite: {
+    maxParams: [SQLITE_ROWS, SQLITE_ROWS],
+    maxMetrics: [SQLITE_ROWS, SQLITE_ROWS],
+    maxTags: [SQLITE_ROWS, SQLITE_ROWS],
+    maxEntities: [SQLITE_ROWS, SQLITE_ROWS],
+    maxBytes: [8 * 2 ** 20, 2 ** 30],
+  },
+  // MLflow: what runs/log-batch takes, and MAX_BATCH_LOG_REQUEST_SIZE.
+  server: {
+    maxParams: [100, 100],
+    maxMetrics: [1000, 1000],
+    maxTags: [100, 100],
+    maxEntities: [1000, 1000],
+    maxBytes: [900_000, 1_000_000],
+  },
+};
 
 const MAX_WORKERS = 64;
 const DEFAULT_RING_BYTES = 4 * 2 ** 20;
@@ -112,15 +154,23 @@ export function resolveOptions(options: TrackerOptions, env: NodeJS.ProcessEnv, 
   ]);
   const enabled = check.boolean('enabled', true) && env.HEADRACE_DISABLED !== '1';
   const uri = check.text('uri', env.MLFLOW_TRACKING_URI || 'sqlite:///mlflow.db');
+  // A program that has switched logging off must not fail for a uri that is not served, nor for what its server needs.
+  const location: StoreLocation = enabled ? parseStoreUri(uri, cwd, env) : { kind: 'sqlite', path: '', display: '' };
   return {
-    // A program that has switched logging off must not fail for a uri that is not served.
-    location: enabled ? parseStoreUri(uri, cwd) : { kind: 'sqlite', path: '', display: '' },
+    location,
     cwd,
     experiment: experimentChoice(check, env),
     workers: check.integer('workers', 1, 1, MAX_WORKERS),
     ringBytes: check.capacity('ringBytes', DEFAULT_RING_BYTES),
-    batch: batchLimits(check.child('batch', ['maxParams', 'maxMetrics', 'maxTags', 'maxEntities', 'maxBytes', 'lingerMs'])),
-    retry: retryPolicy(check.child('retry', ['retries', 'minTimeout', 'maxTimeout', 'factor', 'maxRetryTime', 'randomize'])),
+    batch: batchLimits(
+      check.child('batch', ['maxParams', 'maxMetrics', 'maxTags', 'maxEntities', 'maxBytes', 'lingerMs']),
+      location.kind,
+    ),
+    retry: retryPolicy(
+      check.child('retry', ['retries', 'minTimeout', 'maxTimeout', 'factor', 'maxRetryTime', 'randomize']),
+      location.kind,
+      env,
+    ),
     durability: check.oneOf('durability', 'os', ['memory', 'os', 'fsync']),
     onFull: check.oneOf('onFull', 'block', ['block', 'reject']),
     blockTimeoutMs: check.number('blockTimeoutMs', 5000, 0),
@@ -139,26 +189,37 @@ function experimentChoice(check: OptionCheck, env: NodeJS.ProcessEnv): Experimen
   return name !== '' ? { name } : { name: env.MLFLOW_EXPERIMENT_NAME || undefined, id: env.MLFLOW_EXPERIMENT_ID || undefined };
 }
 
-function batchLimits(check: OptionCheck): BatchLimits {
+function batchLimits(check: OptionCheck, kind: StoreLocation['kind']): BatchLimits {
+  const limit = (name: keyof Ceilings): number => {
+    const [usual, most] = CEILINGS[kind][name];
+    return check.integer(name, usual, 1, most, kind === 'server' ? ': more than that in one request a server refuses' : '');
+  };
   return {
-    maxParams: check.integer('maxParams', SQLITE_ROWS, 1, SQLITE_ROWS),
-    maxMetrics: check.integer('maxMetrics', SQLITE_ROWS, 1, SQLITE_ROWS),
-    maxTags: check.integer('maxTags', SQLITE_ROWS, 1, SQLITE_ROWS),
-    maxEntities: check.integer('maxEntities', SQLITE_ROWS, 1, SQLITE_ROWS),
-    maxBytes: check.integer('maxBytes', SQLITE_BYTES, 1, 2 ** 30),
+    maxParams: limit('maxParams'),
+    maxMetrics: limit('maxMetrics'),
+    maxTags: limit('maxTags'),
+    maxEntities: limit('maxEntities'),
+    maxBytes: limit('maxBytes'),
     lingerMs: check.number('lingerMs', 0, 0),
   };
 }
 
-function retryPolicy(check: OptionCheck): Required<RetryOptions> {
-  const minTimeout = check.number('minTimeout', 50, 0);
+/** Option, then environment, then default. */
+function retryPolicy(check: OptionCheck, kind: StoreLocation['kind'], env: NodeJS.ProcessEnv): RetryPolicy {
+  const told = kind === 'server' ? retryEnvironment(env) : undefined;
+  const [shortest, longest] = kind === 'server' ? [250, 30_000] : [50, 5000];
+  // A ceiling that was asked for wins over a floor that was not.
+  const ceiling = check.number('maxTimeout', Number.POSITIVE_INFINITY, 0);
+  const minTimeout = check.number('minTimeout', Math.min(told?.minTimeout ?? shortest, ceiling), 0);
+  const addedJitterMs = check.has('randomize') ? undefined : told?.addedJitterMs;
   return {
-    retries: check.number('retries', Number.POSITIVE_INFINITY, 0),
+    retries: check.number('retries', told?.retries ?? Number.POSITIVE_INFINITY, 0),
     minTimeout,
-    maxTimeout: check.number('maxTimeout', Math.max(5000, minTimeout), minTimeout),
+    maxTimeout: check.number('maxTimeout', Math.max(longest, minTimeout), minTimeout),
     factor: check.number('factor', 2, 1),
     maxRetryTime: check.number('maxRetryTime', 600_000, 0),
-    randomize: check.boolean('randomize', true),
+    randomize: check.boolean('randomize', addedJitterMs === undefined),
+    addedJitterMs: addedJitterMs ?? 0,
   };
 }
 
@@ -188,6 +249,10 @@ class OptionCheck {
     return new OptionCheck(this.name(name), this.given[name], known);
   }
 
+  has(name: string): boolean {
+    return (this.given[name] ?? undefined) !== undefined;
+  }
+
   text(name: string, fallback: string): string {
     const value = this.given[name];
     if (value === undefined) return fallback;
@@ -208,10 +273,10 @@ class OptionCheck {
     return value;
   }
 
-  integer(name: string, fallback: number, least: number, most: number): number {
+  integer(name: string, fallback: number, least: number, most: number, why = ''): number {
     const value = this.given[name] ?? fallback;
     if (typeof value !== 'number' || !Number.isInteger(value) || value < least || value > most) {
-      throw this.error(name, value, `a whole number from ${least} to ${most}`);
+      throw this.error(name, value, `a whole number from ${least} to ${most}${why}`);
     }
     return value;
   }

@@ -1,6 +1,6 @@
 /** What the caller's thread hands to a lane's worker at its start, and what it can ask of it afterwards. */
 import type { MessagePort } from 'node:worker_threads';
-import type { BatchLimits, RetryOptions, Settings } from '../options.js';
+import type { BatchLimits, RetryPolicy, Settings } from '../options.js';
 import { newKeyTable } from '../ring/key-table.js';
 import { newRing } from '../ring/layout.js';
 import type { RunSlot } from '../ring/record.js';
@@ -38,7 +38,7 @@ export interface LaneSettings {
   readonly location: StoreLocation;
   readonly cwd: string;
   readonly batch: BatchLimits;
-  readonly retry: Required<RetryOptions>;
+  readonly retry: RetryPolicy;
   readonly durability: Settings['durability'];
   readonly separator: Settings['separator'];
   readonly valueFormat: Settings['valueFormat'];
@@ -70,7 +70,7 @@ export interface ConfigRequest {
   readonly prefix: string | undefined;
 }
 
-/** A run that is open when a worker begins; only of use to one that takes over. */
+/** A run that is open when a worker takes over. */
 export interface OpenRun {
   readonly slot: RunSlot;
   readonly request: RunRequest;

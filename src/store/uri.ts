@@ -1,7 +1,11 @@
-/** Tracking URIs as MLflow spells them: SQLAlchemy's database URLs. */
+/** Tracking URIs as MLflow spells them: SQLAlchemy's database URLs, addresses of servers, Databricks' profiles. */
 import { resolve } from 'node:path';
 import { OptionError, quote } from '../errors.js';
+import { databricksPlace } from './mlflow/databricks.js';
+import { databricksSettings, serverSettings } from './mlflow/environment.js';
+import { parseServerAddress, shownAddress } from './mlflow/server-address.js';
 import type { ServerSettings } from './mlflow/server-settings.js';
+import type { Environment } from './mlflow/variable.js';
 
 export type StoreLocation = SqliteLocation | ServerLocation;
 
@@ -20,18 +24,38 @@ export interface ServerLocation {
   readonly display: string;
 }
 
-const SERVED = 'a SQLite file: sqlite:///relative.db or sqlite:////absolute.db';
+const SQLITE_FILE = 'a SQLite file: sqlite:///relative.db or sqlite:////absolute.db';
+const SERVER = 'http://host:5000 or https://host/prefix';
+const DATABRICKS_PLACE = 'databricks or databricks://profile';
+const SERVED = `${SQLITE_FILE}; an MLflow server: ${SERVER}; or ${DATABRICKS_PLACE}`;
 
 /** `sqlite+pysqlite` is the same driver by its full name; other drivers (pysqlcipher) make files that we can't read. */
 const SQLITE = /^sqlite(?:\+pysqlite)?:(.*)$/s;
 const SCHEME = /^([a-z][a-z0-9+.-]*):/i;
+const HTTP = /^\s*https?:/i;
+const DATABRICKS = /^databricks(?::(.*))?$/s;
 
 /** What SQLAlchemy takes for true in a query. */
 const TRUE = /^(?:true|yes|on|y|t|1)$/i;
 
-export function parseStoreUri(uri: string, cwd: string): StoreLocation {
+/** `env`: what a server needs besides its address. For a SQLite file it isn't looked into. */
+export function parseStoreUri(uri: string, cwd: string, env: Environment): StoreLocation {
   const rest = SQLITE.exec(uri)?.[1];
-  if (rest === undefined) throw refuse(uri, remedy(uri));
+  if (rest !== undefined) return sqliteFile(uri, rest, cwd);
+  if (HTTP.test(uri)) {
+    const address = parseServerAddress(uri);
+    if (typeof address === 'string') throw refuse(uri, `${SERVER}, ${address}`);
+    return { kind: 'server', server: serverSettings(address, env, cwd), display: address.url };
+  }
+  const databricks = DATABRICKS.exec(uri);
+  if (databricks !== null) {
+    const place = databricksPlace(uri, profileIn(uri, databricks[1]), env);
+    return { kind: 'server', server: databricksSettings(place, env, cwd), display: place.url };
+  }
+  throw refuse(uri, remedy(uri));
+}
+
+function sqliteFile(uri: string, rest: string, cwd: string): SqliteLocation {
   if (!rest.startsWith('///')) throw refuse(uri, spelling(rest));
 
   // SQLAlchemy: the name ends at the first `?`, a `#` is part of it, and nothing is percent-decoded.
@@ -39,43 +63,51 @@ export function parseStoreUri(uri: string, cwd: string): StoreLocation {
   const name = mark < 0 ? rest.slice(3) : rest.slice(3, mark);
   const query = new URLSearchParams(mark < 0 ? '' : rest.slice(mark + 1));
   if (TRUE.test(query.get('uri') ?? '')) {
-    throw refuse(uri, `${SERVED}, without uri=true: give the file's path, SQLite's own options are headrace's to set`);
+    throw refuse(uri, `${SQLITE_FILE}, without uri=true: give the file's path, SQLite's own options are headrace's to set`);
   }
   if (name === '' || name === ':memory:') {
-    throw refuse(uri, `${SERVED}; a database in memory could not be opened by MLflow`);
+    throw refuse(uri, `${SQLITE_FILE}; a database in memory could not be opened by MLflow`);
   }
   // better-sqlite3 cuts white space off a path: it would open another file than MLflow does.
   if (name.includes('\0') || name !== name.trimEnd()) {
-    throw refuse(uri, `${SERVED}, with no NUL in the path and no white space at its end`);
+    throw refuse(uri, `${SQLITE_FILE}, with no NUL in the path and no white space at its end`);
   }
   const path = resolve(cwd, name);
   return { kind: 'sqlite', path, display: `sqlite:///${path}` };
 }
 
+/** The profile that a Databricks URI names. `rest`: what follows the scheme's colon. */
+function profileIn(uri: string, rest: string | undefined): string | undefined {
+  if (rest === undefined) return undefined;
+  const profile = /^\/\/([^/:@?#\s]+)\/?$/.exec(rest)?.[1];
+  if (profile !== undefined) return profile;
+  const scope = /^\/\/[^/]*:/.test(rest) ? '; secret scopes can be read inside Databricks only' : '';
+  throw refuse(uri, `${DATABRICKS_PLACE}, the profile without white space and / : @ ? #${scope}`);
+}
+
 function refuse(uri: string, expected: string): OptionError {
-  return new OptionError({ option: 'uri', received: quote(withoutSecrets(uri)), expected });
+  return new OptionError({ option: 'uri', received: HTTP.test(uri) ? shownAddress(uri) : quote(withoutSecrets(uri)), expected });
 }
 
 /** For a SQLite uri with fewer than three slashes. */
 function spelling(rest: string): string {
   const name = rest.replace(/^\/{0,2}/, '').replace(/\?.*$/s, '');
-  if (name === '' || name === ':memory:') return `${SERVED}; a database in memory could not be opened by MLflow`;
+  if (name === '' || name === ':memory:') return `${SQLITE_FILE}; a database in memory could not be opened by MLflow`;
   // Between two and three slashes a URL has its user, password and host.
-  if (name.includes('@')) return `${SERVED}; SQLite knows no user, password or host`;
-  return `${SERVED}; three slashes come before the path, so perhaps ${quote(`sqlite:///${rest.startsWith('/') && !rest.startsWith('//') ? '/' : ''}${name}`)}`;
+  if (name.includes('@')) return `${SQLITE_FILE}; SQLite knows no user, password or host`;
+  return `${SQLITE_FILE}; three slashes come before the path, so perhaps ${quote(`sqlite:///${rest.startsWith('/') && !rest.startsWith('//') ? '/' : ''}${name}`)}`;
 }
 
 function remedy(uri: string): string {
   const scheme = SCHEME.exec(uri)?.[1]?.toLowerCase();
   if (uri.trim() === '') return SERVED;
-  if (scheme === 'http' || scheme === 'https') {
-    return `${SERVED}; this version doesn't serve a tracking server yet: log into a SQLite file, and open it with "mlflow server --backend-store-uri"`;
-  }
-  if (scheme === 'databricks' || uri === 'databricks' || scheme === 'databricks-uc') {
-    return `${SERVED}; this version doesn't serve Databricks`;
+  if (scheme === 'databricks-uc' || uri === 'databricks-uc' || scheme === 'uc' || uri === 'uc') {
+    return `${DATABRICKS_PLACE}; Unity Catalog is a registry of models, MLflow logs no runs there either`;
   }
   if (scheme?.startsWith('sqlite')) return `${SERVED}; of SQLAlchemy's drivers only the default one (sqlite, in lower case)`;
   if (scheme === 'file') return `${SERVED}; MLflow's file store isn't served`;
+  // `localhost:5000` looks like a scheme and a path.
+  if (/^[\w.-]+:\d+(?:\/[^@]*)?$/.test(uri)) return `${SERVED}; perhaps ${quote(`http://${uri}`)}`;
   // A single letter is the drive of a Windows path.
   if (scheme !== undefined && scheme.length > 1) return `${SERVED}; this version serves no other database`;
   const absolute = uri.startsWith('/') || scheme !== undefined;
@@ -85,7 +117,7 @@ function remedy(uri: string): string {
 
 /** A uri that goes into a message may hold `user:password@`, or a token in its query. */
 function withoutSecrets(uri: string): string {
-  const scheme = SCHEME.exec(uri)?.[1];
+  const scheme = SCHEME.exec(uri.trim())?.[1];
   if (scheme !== undefined && scheme.length > 1 && !/^(?:sqlite|file)$/i.test(scheme)) return `${scheme}:…`;
   const open = uri.replace(/\?.*$/s, '?…');
   const at = open.lastIndexOf('@');

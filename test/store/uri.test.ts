@@ -2,13 +2,26 @@ import { join, resolve } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { OptionError } from '../../src/errors.js';
-import { parseStoreUri } from '../../src/store/uri.js';
+import { parseStoreUri, type SqliteLocation, type StoreLocation } from '../../src/store/uri.js';
 
 const cwd = resolve('/data/project');
 
+/** A home folder without files, and no variables besides. */
+const NOTHING = { HOME: resolve('/nowhere'), USERPROFILE: resolve('/nowhere') };
+
+function located(uri: string, from: string = cwd): StoreLocation {
+  return parseStoreUri(uri, from, NOTHING);
+}
+
+function file(uri: string, from?: string): SqliteLocation {
+  const location = located(uri, from);
+  if (location.kind !== 'sqlite') throw new Error(`${uri} is no file`);
+  return location;
+}
+
 function refused(uri: string): OptionError {
   try {
-    parseStoreUri(uri, cwd);
+    parseStoreUri(uri, cwd, NOTHING);
   } catch (error) {
     if (error instanceof OptionError) return error;
     throw error;
@@ -29,7 +42,7 @@ describe('SQLite', () => {
     ['sqlite:///', undefined],
   ])('%s is the file that MLflow opens', (uri, path) => {
     if (path === undefined) expect(refused(uri)).toBeInstanceOf(OptionError);
-    else expect(parseStoreUri(uri, cwd)).toEqual({ kind: 'sqlite', path, display: `sqlite:///${path}` });
+    else expect(file(uri)).toEqual({ kind: 'sqlite', path, display: `sqlite:///${path}` });
   });
 
   test.each([
@@ -38,15 +51,15 @@ describe('SQLite', () => {
     ['a#b.db', 'a#b.db'],
     ['a@b.db', 'a@b.db'],
     ['größe +.db', 'größe +.db'],
-  ])('SQLAlchemy decodes nothing in a path: %s is the name of the file', (name, file) => {
-    expect(parseStoreUri(`sqlite:///${name}`, cwd).path).toBe(join(cwd, file));
+  ])('SQLAlchemy decodes nothing in a path: %s is the name of the file', (name, found) => {
+    expect(file(`sqlite:///${name}`).path).toBe(join(cwd, found));
   });
 
   test('its display opens the same file from any folder', () => {
     fc.assert(
       fc.property(fc.stringMatching(/^[a-z#@%. ]{0,8}[a-z]\.db$/), (name) => {
-        const location = parseStoreUri(`sqlite:///${name}`, cwd);
-        expect(parseStoreUri(location.display, resolve('/elsewhere'))).toEqual(location);
+        const location = file(`sqlite:///${name}`);
+        expect(file(location.display, resolve('/elsewhere'))).toEqual(location);
       }),
     );
   });
@@ -78,6 +91,50 @@ describe('SQLite', () => {
   });
 });
 
+describe('a server', () => {
+  test.each([
+    ['http://localhost:5000', 'http://localhost:5000'],
+    ['http://localhost:5000/', 'http://localhost:5000'],
+    ['HTTPS://MLflow.example:443//', 'https://mlflow.example'],
+    ['https://mlflow.example/team/a%20b//', 'https://mlflow.example/team/a%20b'],
+    ['http://[::1]:5000', 'http://[::1]:5000'],
+    [' http://localhost:5000\n', 'http://localhost:5000'],
+    ['https://ada:s3cret@mlflow.example/x', 'https://mlflow.example/x'],
+    ['https://ada@mlflow.example', 'https://mlflow.example'],
+  ])('%j is reached at another address than it says', (uri, url) => {
+    const location = located(uri);
+    expect(location).toMatchObject({ kind: 'server', display: url });
+    if (location.kind === 'server') expect(location.server.url).toBe(url);
+  });
+
+  test.each([
+    ['http:localhost:5000', 'two slashes'],
+    ['http:/localhost:5000', 'two slashes'],
+    ['http://', 'with a host'],
+    ['http:///path', 'with a host'],
+    ['http://host:port', 'a port'],
+    ['http://host:70000', 'a port'],
+    ['http://local host', 'no white space'],
+    ['http://host/a\\b', 'no backslash'],
+    ['http://host/a\nb', 'no white space'],
+    ['http://host?x=1', 'without a query'],
+    ['http://host/#x', 'without a query'],
+    ['http://host/a@b', 'user and password before the host'],
+    ['databricks:', 'databricks://profile'],
+    ['databricks://', 'databricks://profile'],
+    ['databricks:/profile', 'databricks://profile'],
+    ['databricks://scope:key', 'secret scopes'],
+    ['databricks://a b', 'white space'],
+    ['databricks-uc', 'Unity Catalog'],
+    ['databricks-uc://profile', 'Unity Catalog'],
+    ['uc:http://localhost:8080', 'Unity Catalog'],
+  ])('%j is taken for an address that it is not', (uri, hint) => {
+    const error = refused(uri);
+    expect(error.option).toBe('uri');
+    expect(error.message).toContain(hint);
+  });
+});
+
 describe('anything else is refused and told what is served', () => {
   test.each([
     ['./mlruns', 'sqlite:///mlruns/mlflow.db'],
@@ -88,16 +145,17 @@ describe('anything else is refused and told what is served', () => {
     ['mysql://host/db', 'no other database'],
     ['mssql+pyodbc://host/db', 'no other database'],
     ['postgresql://host/db', 'no other database'],
-    ['databricks', 'Databricks'],
-    ['databricks://profile', 'Databricks'],
-    ['http://localhost:5000', "doesn't serve a tracking server yet"],
-    ['https://mlflow.example', "doesn't serve a tracking server yet"],
+    ['localhost:5000', 'perhaps "http://localhost:5000"'],
+    ['mlflow.example:5000/prefix', 'perhaps "http://mlflow.example:5000/prefix"'],
+    ['redis://host', 'no other database'],
     ['', 'a SQLite file'],
     ['  ', 'a SQLite file'],
   ])('%j', (uri, hint) => {
     const error = refused(uri);
     expect(error.option).toBe('uri');
     expect(error.message).toContain('sqlite:///relative.db');
+    expect(error.message).toContain('https://host');
+    expect(error.message).toContain('databricks://profile');
     expect(error.message).toContain(hint);
   });
 
@@ -105,8 +163,16 @@ describe('anything else is refused and told what is served', () => {
     'postgresql://ada:s3cret@host/db',
     'postgresql://ada:s3cret',
     'mysql+pymysql://ada:p@s3cret/x@host/db?ssl=1',
-    'https://ada:s3cret@mlflow.example/path',
+    'https://ada:s3cret@mlflow.example/path?x=1',
+    'https://ada:12/s3cret@mlflow.example',
+    'https://ada:#s3cret@mlflow.example',
+    'https://ada:s3 cret@mlflow.example',
+    'https://ada:s3cret@',
+    'https://ada:s3cret',
+    'http:ada:s3cret',
+    ' https:ada:s3cret@host',
     'https://mlflow.example/?token=s3cret',
+    'https://mlflow.example/#s3cret',
     'sqlite://ada:s3cret@/mlflow.db',
     'sqlite+pysqlcipher://:s3cret@/mlflow.db',
     'sqlite:///a.db?uri=true&key=s3cret',
@@ -114,6 +180,6 @@ describe('anything else is refused and told what is served', () => {
     'ada:s3cret@host/db',
   ])('the password of %s is in no part of the error', (uri) => {
     const error = refused(uri);
-    expect(`${error.message} ${JSON.stringify(error)} ${error.stack}`).not.toContain('s3cret');
+    expect(`${error.message} ${JSON.stringify(error)} ${error.stack}`).not.toMatch(/s3 ?cret/);
   });
 });

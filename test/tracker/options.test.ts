@@ -2,6 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, onTestFinished, test } from 'vitest';
 import { createTracker, OptionError, type StartRunOptions, StoreUnavailableError, type TrackerOptions } from '../../src/index.js';
+import { type RetryPolicy, resolveOptions } from '../../src/options.js';
 import { newFolder, Stored } from './stored.js';
 import { failureOf } from './waiting.js';
 
@@ -76,11 +77,8 @@ describe('an option that can’t be is an OptionError that names it and what it 
     './mlruns',
     'mlruns',
     'file:///tmp/mlruns',
-    'http://localhost:5000',
-    'https://user:pa55word@mlflow.example.org',
     'postgresql://user:pa55word@db/mlflow',
     'mysql+pymysql://root:pa55word@db/mlflow',
-    'databricks',
     'sqlite://',
     'sqlite:///:memory:',
     'sqlite:relative.db',
@@ -101,6 +99,82 @@ describe('an option that can’t be is an OptionError that names it and what it 
     const folder = newFolder();
     refusal({ uri: `sqlite:///${join(folder, 'a.db')}`, workers: 0 });
     expect(readdirSync(folder)).toEqual([]);
+  });
+});
+
+describe('a server’s settings', () => {
+  const SERVER = 'http://127.0.0.1:1';
+  const FILE = 'sqlite:///a.db';
+  type Variables = Readonly<Record<string, string>>;
+
+  function retry(options: TrackerOptions, env: Variables = {}): RetryPolicy {
+    return resolveOptions({ uri: SERVER, ...options }, { HOME: '/nowhere', ...env }, '/').retry;
+  }
+
+  const usual: RetryPolicy = {
+    retries: Number.POSITIVE_INFINITY,
+    minTimeout: 250,
+    maxTimeout: 30_000,
+    factor: 2,
+    maxRetryTime: 600_000,
+    randomize: true,
+    addedJitterMs: 0,
+  };
+  const FACTOR = { MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR: '3' };
+  const JITTER = { MLFLOW_HTTP_REQUEST_BACKOFF_JITTER: '0.5' };
+
+  test.each<[of: string, options: TrackerOptions, env: Variables, policy: Partial<RetryPolicy>]>([
+    ['nothing that is set', {}, {}, {}],
+    ['a file', { uri: FILE }, { ...FACTOR, ...JITTER }, { minTimeout: 50, maxTimeout: 5000 }],
+    ['the environment', {}, { MLFLOW_HTTP_REQUEST_MAX_RETRIES: '5', ...FACTOR }, { retries: 5, minTimeout: 3000 }],
+    [
+      'an option',
+      { retry: { retries: 2, minTimeout: 10 } },
+      { MLFLOW_HTTP_REQUEST_MAX_RETRIES: '5', ...FACTOR },
+      { retries: 2, minTimeout: 10 },
+    ],
+    ['MLflow’s jitter', {}, JITTER, { randomize: false, addedJitterMs: 500 }],
+    ['no jitter', {}, { MLFLOW_HTTP_REQUEST_BACKOFF_JITTER: '0' }, { randomize: false }],
+    ['an option beside MLflow’s jitter', { retry: { randomize: true } }, JITTER, {}],
+    ['an option that wants none', { retry: { randomize: false } }, JITTER, { randomize: false }],
+    [
+      'pauses over the usual longest',
+      {},
+      { MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR: '60' },
+      { minTimeout: 60_000, maxTimeout: 60_000 },
+    ],
+    ['a ceiling under MLflow’s first pause', { retry: { maxTimeout: 1000 } }, FACTOR, { minTimeout: 1000, maxTimeout: 1000 }],
+    ['a ceiling under the usual first pause', { retry: { maxTimeout: 100 } }, {}, { minTimeout: 100, maxTimeout: 100 }],
+    ['no pause at all', {}, { MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR: '0' }, { minTimeout: 50 }],
+  ])('retries in another way than %s says', (_, options, env, policy) => {
+    expect(retry(options, env)).toEqual({ ...usual, ...policy });
+  });
+
+  test('batches are larger than a server takes, or a file’s smaller than they may be', () => {
+    const batch = (uri: string): unknown => resolveOptions({ uri }, { HOME: '/nowhere' }, '/').batch;
+    expect(batch(SERVER)).toEqual({
+      maxParams: 100,
+      maxMetrics: 1000,
+      maxTags: 100,
+      maxEntities: 1000,
+      maxBytes: 900_000,
+      lingerMs: 0,
+    });
+    expect(batch(FILE)).toMatchObject({ maxParams: 10_000, maxEntities: 10_000, maxBytes: 8 * 2 ** 20 });
+  });
+
+  test.each([
+    ['maxParams', 101, 100],
+    ['maxTags', 101, 100],
+    ['maxMetrics', 1001, 1000],
+    ['maxEntities', 1001, 1000],
+    ['maxBytes', 1_000_001, 1_000_000],
+  ])('batch.%s: %i is taken although a server refuses it', (name, value, limit) => {
+    const error = refusal({ uri: SERVER, batch: { [name]: value } });
+    expect(error).toMatchObject({ option: `batch.${name}`, received: String(value) });
+    expect(error.message).toContain(`to ${limit}: more than that in one request a server refuses`);
+    expect(resolveOptions({ uri: SERVER, batch: { [name]: limit } }, {}, '/').batch).toMatchObject({ [name]: limit });
+    expect(resolveOptions({ uri: FILE, batch: { [name]: value } }, {}, '/').batch).toMatchObject({ [name]: value });
   });
 });
 
@@ -199,7 +273,7 @@ describe('switched off', () => {
   });
 
   test('a uri that isn’t served does not matter then, a misspelt option does', () => {
-    createTracker({ uri: 'http://localhost:5000', enabled: false });
+    createTracker({ uri: 'mysql://localhost/db', enabled: false });
     expect(() => createTracker({ enabled: false, wrokers: 1 } as TrackerOptions)).toThrow(OptionError);
   });
 });

@@ -67,6 +67,7 @@ export class MlflowApi {
       'user-agent': `headrace/${VERSION}`,
       ...(server.authorization === undefined ? {} : { authorization: server.authorization }),
       ...(server.workspace === undefined ? {} : { 'x-mlflow-workspace': server.workspace }),
+      ...(server.organization === undefined ? {} : { 'x-databricks-org-id': server.organization }),
     };
   }
 
@@ -74,12 +75,17 @@ export class MlflowApi {
   async open(): Promise<void> {
     // Here and not above: a lane that writes to a file has no use for 15 MB of HTTP client.
     const { Pool, ProxyAgent } = await import('undici');
-    const { timeoutMs, connections, tls, proxy } = this.server;
+    const { timeoutMs, connections, tls, proxy, keepAliveMs } = this.server;
     const secure = {
       rejectUnauthorized: tls.verify,
       ...(tls.ca === undefined ? {} : { ca: tls.ca }),
       ...(tls.clientCertificate === undefined ? {} : { cert: tls.clientCertificate }),
       ...(tls.clientKey === undefined ? {} : { key: tls.clientKey }),
+    };
+    const connect = {
+      timeout: Math.min(timeoutMs, CONNECT_MS),
+      keepAlive: keepAliveMs !== undefined,
+      ...(keepAliveMs === undefined ? {} : { keepAliveInitialDelay: keepAliveMs }),
     };
     const options = {
       connections,
@@ -92,9 +98,15 @@ export class MlflowApi {
     };
     this.dispatcher =
       proxy === undefined
-        ? new Pool(this.origin, { ...options, connect: { ...secure, timeout: Math.min(timeoutMs, CONNECT_MS) } })
+        ? new Pool(this.origin, { ...options, connect: { ...secure, ...connect } })
         : // As Python's requests: a tunnel for https, plain forwarding for http.
-          new ProxyAgent({ ...options, uri: proxy, requestTls: secure, proxyTunnel: this.origin.startsWith('https:') });
+          new ProxyAgent({
+            ...options,
+            uri: proxy,
+            requestTls: secure,
+            proxyTls: secure,
+            proxyTunnel: this.origin.startsWith('https:'),
+          });
   }
 
   /** What is on its way gets a moment for its answer. */
@@ -112,7 +124,7 @@ export class MlflowApi {
   }
 
   get(path: string, query: Readonly<Record<string, string>>): Promise<Answer> {
-    return this.call('GET', `${path}?${new URLSearchParams(query)}`, undefined);
+    return this.call('GET', `${path}?${new URLSearchParams(query).toString()}`, undefined);
   }
 
   /** `body`: JSON text, because for a batch the order of fields and the spelling of numbers matter. */

@@ -26,13 +26,18 @@ export function tlsSettings(env: Environment, cwd: string, used: boolean): TlsSe
   const client = text(env, 'MLFLOW_TRACKING_CLIENT_CERT_PATH');
   return {
     verify,
-    ca: server === undefined ? (verify ? requestsBundle(env, cwd) : undefined) : bundle('MLFLOW_TRACKING_SERVER_CERT_PATH', server, cwd),
+    ca:
+      server === undefined
+        ? verify
+          ? requestsBundle(env, cwd)
+          : undefined
+        : bundle('MLFLOW_TRACKING_SERVER_CERT_PATH', server, cwd),
     ...(client === undefined ? { clientCertificate: undefined, clientKey: undefined } : clientPair(client, cwd)),
   };
 }
 
 /** What Python's requests trusts in place of its own list. */
-export function requestsBundle(env: Environment, cwd: string): string | undefined {
+function requestsBundle(env: Environment, cwd: string): string | undefined {
   for (const variable of ['REQUESTS_CA_BUNDLE', 'CURL_CA_BUNDLE']) {
     const path = text(env, variable);
     if (path !== undefined) return bundle(variable, path, cwd);
@@ -43,14 +48,21 @@ export function requestsBundle(env: Environment, cwd: string): string | undefine
 /** A file of certificates, or a folder of them under the names that OpenSSL looks for (`openssl rehash`). */
 function bundle(variable: string, given: string, cwd: string): string {
   const path = resolve(cwd, given);
-  const expected = 'the path of a file with certificates in PEM form, or of a folder with such files under OpenSSL’s hashed names';
+  const expected =
+    'the path of a file with certificates in PEM form, or of a folder with such files under OpenSSL’s hashed names';
   const files = attempt(variable, given, expected, () =>
-    statSync(path).isDirectory() ? readdirSync(path).filter((name) => /^[0-9a-f]{8}\.\d+$/.test(name)).map((name) => join(path, name)) : [path],
+    statSync(path).isDirectory()
+      ? readdirSync(path)
+          .filter((name) => /^[0-9a-f]{8}\.\d+$/.test(name))
+          .map((name) => join(path, name))
+      : [path],
   );
   if (files.length === 0) {
     throw refuse(variable, given, 'a folder without hashed names', `${expected}: run "openssl rehash" on it`);
   }
-  const certificates = files.flatMap((file) => attempt(variable, given, expected, () => readFileSync(file, 'latin1')).match(CERTIFICATE) ?? []);
+  const certificates = files.flatMap(
+    (file) => attempt(variable, given, expected, () => readFileSync(file, 'latin1')).match(CERTIFICATE) ?? [],
+  );
   const first = certificates[0];
   if (first === undefined) throw refuse(variable, given, 'a file without a certificate', expected);
   // Of one: a system's bundle has hundreds, and takes milliseconds.

@@ -1,6 +1,6 @@
 /** Which proxy requests to a server go through, by the environment: the rules of Python's requests. */
-import { OptionError, quote } from '../../errors.js';
-import { userinfoOf } from './server-address.js';
+import { OptionError } from '../../errors.js';
+import { shownAddress, userinfoOf } from './server-address.js';
 import { type Environment, text } from './variable.js';
 
 export interface ForwardProxy {
@@ -23,7 +23,7 @@ export function forwardProxy(url: string, env: Environment): ForwardProxy | unde
   if (!URL.canParse(address) || !/^https?:/i.test(address)) {
     throw new OptionError({
       option: variable,
-      received: value.includes('@') ? 'an address (not shown)' : quote(value),
+      received: shownAddress(value),
       expected: `an HTTP proxy (http://host:port or https://host:port); headrace speaks to no other kind: list ${host} in NO_PROXY if it needs none`,
     });
   }

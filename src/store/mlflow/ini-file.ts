@@ -27,14 +27,17 @@ export function readIniFile(path: string): IniFile | undefined {
   return parseIni(text, path);
 }
 
-export function parseIni(text: string, path: string): IniFile {
+function parseIni(text: string, path: string): IniFile {
   const sections = new Map<string, Map<string, string>>();
   const defaults = new Map<string, string>();
   let section: Map<string, string> | undefined;
   let option: string | undefined;
   let indent = 0;
 
-  for (const [index, line] of text.replace(/^\ufeff/, '').split(/\r\n|\r|\n/).entries()) {
+  for (const [index, line] of text
+    .replace(/^\ufeff/, '')
+    .split(/\r\n|\r|\n/)
+    .entries()) {
     const at = `line ${index + 1}`;
     const content = line.trim();
     if (/^[#;]/.test(content)) continue;
@@ -85,10 +88,14 @@ export function iniValue(file: IniFile, sectionName: string, option: string): st
   const find = (name: string): string | undefined => section.get(name) ?? file.defaults.get(name);
   const expand = (text: string, depth: number): string => {
     const wrong = (what: string): OptionError =>
-      refuse(file.path, `${what} in the value of ${option}`, '%% for a % of the value, or %(name)s for the value of another option');
+      refuse(
+        file.path,
+        `${what} in the value of ${option}`,
+        '%% for a % of the value, or %(name)s for the value of another option',
+      );
     if (depth > MAX_DEPTH) throw wrong('options that refer to each other');
-    return text.replace(/%(%|\(([^)]+)\)s)?/g, (_, escape: string | undefined, name: string | undefined) => {
-      if (escape === undefined) throw wrong('a single %');
+    return text.replace(/%(%|\(([^)]+)\)s)?/g, (_, token: string | undefined, name: string | undefined) => {
+      if (token === undefined) throw wrong('a single %');
       if (name === undefined) return '%';
       const value = find(name.toLowerCase());
       if (value === undefined) throw wrong('a reference to an option that is not there');

@@ -20,7 +20,7 @@ export function netrcLogin(host: string, env: Environment): Userinfo | undefined
 }
 
 /** Blanks separate; a quoted word may hold them, a backslash takes the next character as it is. */
-const WORD = /"((?:[^"\\]|\\.)*)"|((?:[^\s\\]|\\.)+)/gsy;
+const WORD = /"((?:[^"\\]|\\.)*)"|((?!")(?:[^\s\\]|\\.)+)/gsy;
 
 /** The host's entry, else the default one. Throws when the text is no netrc. */
 export function loginFor(host: string, netrc: string): Userinfo | undefined {

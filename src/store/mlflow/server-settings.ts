@@ -7,6 +7,8 @@ export interface ServerSettings {
   readonly authorization: string | undefined;
   /** MLFLOW_WORKSPACE: sent as X-MLFLOW-WORKSPACE. */
   readonly workspace: string | undefined;
+  /** DATABRICKS_WORKSPACE_ID: sent as x-databricks-org-id, where one address serves several workspaces. */
+  readonly organization?: string | undefined;
   readonly tls: TlsSettings;
   /** Address of a forward proxy that requests to `url` go through; may hold a password, so a secret. */
   readonly proxy: string | undefined;
@@ -15,6 +17,8 @@ export interface ServerSettings {
   /** Requests on their way at the same time, each on a connection of its own. */
   readonly connections: number;
   readonly respectRetryAfter: boolean;
+  /** Silence on a connection after which TCP asks whether the other side is still there; undefined: it doesn't ask. */
+  readonly keepAliveMs?: number | undefined;
   /** Texts that must not be seen in a message, should a server or a proxy send them back. */
   readonly secrets: readonly string[];
 }
@@ -26,4 +30,16 @@ export interface TlsSettings {
   readonly ca: string | undefined;
   readonly clientCertificate: string | undefined;
   readonly clientKey: string | undefined;
+}
+
+/**
+ * The same settings, which print as their address alone: a tracker holds them, and `console.log(tracker)` or a
+ * test's diff would show the password. A clone for another thread takes enumerable properties only, so it is plain.
+ */
+export function concealed(settings: ServerSettings): ServerSettings {
+  const shown = (): string => `[server ${settings.url}]`;
+  return Object.defineProperties(
+    { ...settings },
+    { toJSON: { value: shown }, [Symbol.for('nodejs.util.inspect.custom')]: { value: shown } },
+  );
 }
