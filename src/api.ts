@@ -52,16 +52,25 @@ export interface StartRunOptions {
   tags?: Readonly<Record<string, string>>;
   /** Logged as by `logParams`. */
   params?: ParamTree;
-  /** Id of the run that this one is nested under. */
+  /** Id of the run that this one is nested under: `run.id` or the one in the store. */
   parentRunId?: string;
-  /** Resume this run instead of starting one. */
+  /**
+   * Resume this run instead of starting one: by `run.id` or by its id in the store. Of a run that is open in this
+   * tracker, either gives the same Run.
+   */
   runId?: string;
 }
 
 export interface Run extends AsyncDisposable {
-  /** 32 hex digits, known at once; in SQL stores it is the run_uuid. */
+  /**
+   * Known at once: 32 hex digits of our own, or the id that `startRun({ runId })` was given. In SQL stores it is the
+   * run_uuid; a server's run carries it as the tag `headrace.run_id`.
+   */
   readonly id: string;
-  /** The id in the store. Rejects with the error that kept the run from being made. */
+  /**
+   * The id in the store, once the run is there: the same, or the one that an MLflow server chose, by which MLflow's
+   * pages and other clients know the run. Rejects with the error that kept the run from being made.
+   */
   readonly storeId: Promise<string>;
   logParam(key: string, value: ParamValue): Receipt;
   /** One receipt for all leaves; each leaf lands or fails on its own. Rejects with LogFailuresError. */

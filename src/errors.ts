@@ -18,6 +18,19 @@ export class HeadraceError extends Error {
   }
 }
 
+/** What an error says of the run it is about. */
+export interface OfRun {
+  /** `run.id`: the id that the caller knows it by. */
+  readonly runId: string;
+  /** The run's id in the store, where that is another. */
+  readonly storeId?: string | undefined;
+}
+
+/** A run in a message, by both ids where it has two: one is found in the program's log, the other in MLflow's pages. */
+export function runName({ runId, storeId }: OfRun): string {
+  return storeId === undefined ? `run ${runId}` : `run ${runId} (${storeId} in the store)`;
+}
+
 /** An option was not understood. Thrown at once by `createTracker` and `startRun`; nothing was started. */
 export class OptionError extends HeadraceError {
   readonly option: string;
@@ -31,19 +44,21 @@ export class OptionError extends HeadraceError {
 }
 
 /** Same run, same key, another value. The stored value stays; nothing of the new one was written. */
-export class ParamConflictError extends HeadraceError {
+export class ParamConflictError extends HeadraceError implements OfRun {
   readonly runId: string;
+  readonly storeId: string | undefined;
   readonly key: string;
   readonly storedValue: string;
   readonly newValue: string;
 
-  constructor(fields: { runId: string; key: string; storedValue: string; newValue: string }) {
+  constructor(fields: OfRun & { key: string; storedValue: string; newValue: string }) {
     super(
       'HEADRACE_PARAM_CONFLICT',
-      `param ${quote(fields.key)} of run ${fields.runId} is stored as ${quote(fields.storedValue)} and can't become ` +
+      `param ${quote(fields.key)} of ${runName(fields)} is stored as ${quote(fields.storedValue)} and can't become ` +
         `${quote(fields.newValue)}; params are immutable: log it under another key or in a new run`,
     );
     this.runId = fields.runId;
+    this.storeId = fields.storeId;
     this.key = fields.key;
     this.storedValue = fields.storedValue;
     this.newValue = fields.newValue;
@@ -127,15 +142,17 @@ export class ConfigFileError extends HeadraceError {
 }
 
 /** The store refused the item or the whole batch for a reason of its own. */
-export class BatchRefusedError extends HeadraceError {
+export class BatchRefusedError extends HeadraceError implements OfRun {
   readonly runId: string;
+  readonly storeId: string | undefined;
   readonly status: number | undefined;
   readonly errorCode: string;
   readonly reason: string;
 
-  constructor(fields: { runId: string; status?: number | undefined; errorCode: string; reason: string }) {
-    super('HEADRACE_BATCH_REFUSED', `the store refused records of run ${fields.runId} (${fields.errorCode}): ${fields.reason}`);
+  constructor(fields: OfRun & { status?: number | undefined; errorCode: string; reason: string }) {
+    super('HEADRACE_BATCH_REFUSED', `the store refused records of ${runName(fields)} (${fields.errorCode}): ${fields.reason}`);
     this.runId = fields.runId;
+    this.storeId = fields.storeId;
     this.status = fields.status;
     this.errorCode = fields.errorCode;
     this.reason = fields.reason;
@@ -155,22 +172,28 @@ export class StoreUnavailableError extends HeadraceError {
 }
 
 /** `startRun({ runId })` named a run that the store does not have. */
-export class RunNotFoundError extends HeadraceError {
+export class RunNotFoundError extends HeadraceError implements OfRun {
   readonly runId: string;
+  readonly storeId: string | undefined;
 
-  constructor(fields: { runId: string }) {
-    super('HEADRACE_RUN_NOT_FOUND', `run ${fields.runId} is not in the store; check the id and the uri`);
+  constructor(fields: OfRun) {
+    // That it has an id in the store is known because it was there.
+    const how = fields.storeId === undefined ? 'is not in the store' : 'is gone';
+    super('HEADRACE_RUN_NOT_FOUND', `${runName(fields)} ${how}; check the id and the uri`);
     this.runId = fields.runId;
+    this.storeId = fields.storeId;
   }
 }
 
 /** The run, or its experiment, is deleted; MLflow accepts nothing for it until it is restored. */
-export class RunDeletedError extends HeadraceError {
+export class RunDeletedError extends HeadraceError implements OfRun {
   readonly runId: string;
+  readonly storeId: string | undefined;
 
-  constructor(fields: { runId: string }) {
-    super('HEADRACE_RUN_DELETED', `run ${fields.runId} is deleted, or its experiment is; restore it before logging to it`);
+  constructor(fields: OfRun) {
+    super('HEADRACE_RUN_DELETED', `${runName(fields)} is deleted, or its experiment is; restore it before logging to it`);
     this.runId = fields.runId;
+    this.storeId = fields.storeId;
   }
 }
 
@@ -201,19 +224,25 @@ export class RingFullError extends HeadraceError {
   }
 }
 
-/** `flush`, `end` or `close` waited as long as it may. The work goes on behind; `report` says how far it was. */
+/**
+ * `flush`, `end` or `close` waited as long as it may. The work goes on behind; `report` says how far it was, and
+ * `store` what keeps the store from taking it, where that is known.
+ */
 export class FlushTimeoutError extends HeadraceError {
   readonly timeoutMs: number;
   readonly report: Report;
+  readonly store: HeadraceError | undefined;
 
-  constructor(fields: { timeoutMs: number; report: Report }) {
+  constructor(fields: { timeoutMs: number; report: Report; store?: HeadraceError | undefined }) {
+    const why = fields.store === undefined ? '' : `; the ${fields.store.message}`;
     super(
       'HEADRACE_FLUSH_TIMEOUT',
       `${fields.report.pending} of ${fields.report.accepted} records, or the start or end of a run, had not settled within ` +
-        `${fields.timeoutMs} ms; it goes on behind: wait again, or raise timeoutMs`,
+        `${fields.timeoutMs} ms; it goes on behind: wait again, or raise timeoutMs${why}`,
     );
     this.timeoutMs = fields.timeoutMs;
     this.report = fields.report;
+    this.store = fields.store;
   }
 }
 
@@ -240,15 +269,17 @@ export class WorkerDiedError extends HeadraceError {
 }
 
 /** Detail of an old failure was given up to keep memory bounded; that the record failed is certain. */
-export class ForgottenFailureError extends HeadraceError {
+export class ForgottenFailureError extends HeadraceError implements OfRun {
   readonly runId: string;
+  readonly storeId: string | undefined;
 
-  constructor(fields: { runId: string }) {
+  constructor(fields: OfRun) {
     super(
       'HEADRACE_FORGOTTEN_FAILURE',
-      `a record of run ${fields.runId} was refused; so many were that its details are no longer kept`,
+      `a record of ${runName(fields)} was refused; so many were that its details are no longer kept`,
     );
     this.runId = fields.runId;
+    this.storeId = fields.storeId;
   }
 }
 
@@ -309,6 +340,13 @@ const REBUILD: Readonly<Record<string, Rebuild>> = {
   HEADRACE_EXPERIMENT: (fields) => new ExperimentError(fields),
   HEADRACE_FORGOTTEN_FAILURE: (fields) => new ForgottenFailureError(fields),
 };
+
+/** A store speaks of a run by its own id: the same error with the run as the caller knows it. */
+export function inCallersTerms(error: HeadraceError, { runId, storeId }: Required<OfRun>): HeadraceError {
+  if (storeId === runId || !('runId' in error) || error.runId !== storeId) return error;
+  const [code, fields] = toWire(error);
+  return fromWire([code, { ...fields, runId, storeId }]);
+}
 
 export function toWire(error: HeadraceError): WireError {
   const { code, ...fields } = { ...error };

@@ -51,6 +51,8 @@ export interface Failures {
  */
 export class FailureLog {
   private readonly runId: string;
+  /** The run's id in the store, where that is another. */
+  storeId: string | undefined;
   /** By seq. Several for one record: the params of a config file. */
   private details: Refusal[] = [];
   /** Refused, and the reason is not kept. */
@@ -105,7 +107,7 @@ export class FailureLog {
     }
     for (let seq = from; seq <= to && this.forgotten.size > 0; seq++) {
       if (!this.forgotten.has(seq)) continue;
-      errors.push(new ForgottenFailureError({ runId: this.runId }));
+      errors.push(this.forgottenFailure());
       count++;
       if (seq > this.forgottenReportedTo && this.forgottenKnown.add(seq)) this.forgottenUnreported--;
     }
@@ -129,11 +131,15 @@ export class FailureLog {
       if (unseen > 0 && errors.length < limit) errors.push(refusal.error);
       count += unseen;
     }
-    if (this.forgottenUnreported > 0 && errors.length < limit) errors.push(new ForgottenFailureError({ runId: this.runId }));
+    if (this.forgottenUnreported > 0 && errors.length < limit) errors.push(this.forgottenFailure());
     this.forgottenUnreported = 0;
     this.forgottenReportedTo = this.highestForgotten;
     this.lookAgainAt = 0;
     return { count, errors };
+  }
+
+  private forgottenFailure(): ForgottenFailureError {
+    return new ForgottenFailureError({ runId: this.runId, storeId: this.storeId });
   }
 
   private addFresh(from: number, to: number, error: HeadraceError): void {

@@ -81,6 +81,24 @@ export class Ledger {
     this.failures = new FailureLog(runId);
   }
 
+  /** The store has made the run under an id of its own. */
+  created(storeId: string): void {
+    this.failures.storeId = storeId;
+  }
+
+  /** The id that the store chose, as far as this thread has read; none for a store that takes ours. */
+  get storeId(): string | undefined {
+    return this.failures.storeId;
+  }
+
+  /** The run's id in the store; undefined while it is not made. */
+  idInStore(): string | undefined {
+    if (this.settled() < CREATION_SEQ) return undefined;
+    // Told before the cursor passed the creation, so it is there to be read by now.
+    this.source.drainFailures();
+    return this.storeId ?? this.runId;
+  }
+
   /** Everything up to this seq has landed or failed. */
   settled(): number {
     return this.closed ? this.issued : this.whole(this.table.settled(this.slot));

@@ -6,9 +6,7 @@ import { keyProblem } from './params/key.js';
 import { codePoints, cutToCodePoints, isLonger } from './params/length.js';
 import { TAG_VALUE_CODE_POINTS } from './params/limits.js';
 import { textProblem } from './params/text.js';
-
-/** MLflow: `^[a-zA-Z0-9][\w\-]{0,255}$` */
-const RUN_ID = /^[a-zA-Z0-9][\w-]{0,255}$/;
+import { RUN_ID } from './store/run-id.js';
 
 /** Throws OptionError for the first option that can't be. */
 export function checkRunOptions(options: StartRunOptions): void {

@@ -9,6 +9,7 @@ import {
   InvalidValueError,
   RecordTooLargeError,
   RingFullError,
+  runName,
   ValueTooLongError,
 } from './errors.js';
 import type { CallerClock } from './lane/clock.js';
@@ -229,10 +230,11 @@ export class LaneRun implements Run {
   /** Takes nothing more and writes the record that ends the run. False: there was no room within `waitMs`. */
   writeEnd(status: RunStatus, waitMs: number): boolean {
     this.endRequest ??= { status, endTime: Date.now() };
-    this.closed ??= () => new ClosedError({ what: `run ${this.id} has ended` });
-    if (this.ledger.endSeq !== 0 || this.lane.broken !== undefined) return true;
+    const { ledger } = this;
+    this.closed ??= () => new ClosedError({ what: `${runName({ runId: this.id, storeId: ledger.storeId })} has ended` });
+    if (ledger.endSeq !== 0 || this.lane.broken !== undefined) return true;
     if (this.writeControl(Kind.End, this.endRequest, waitMs) !== undefined) return this.lane.broken !== undefined;
-    this.ledger.endSeq = this.ledger.issued;
+    ledger.endSeq = ledger.issued;
     return true;
   }
 

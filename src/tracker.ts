@@ -5,6 +5,7 @@ import { DisabledTracker } from './disabled.js';
 import { FlushTimeoutError, type HeadraceError, LogFailuresError, OptionError, ParamConflictError } from './errors.js';
 import { type Exiting, endingStatus, finishAtExit, forgetAtExit, updateSignals } from './exit.js';
 import type { Failures } from './failures.js';
+import { KnownRuns } from './known-runs.js';
 import { Lane, type LaneEvents } from './lane/lane.js';
 import type { RunRequest } from './lane/task.js';
 import { Ledger, MAX_LISTED } from './ledger.js';
@@ -31,8 +32,7 @@ class LaneTracker implements Tracker, RunHost, Exiting, LaneEvents {
   private readonly emitter = new EventEmitter();
   /** Runs that have not ended, or whose end has not settled. */
   private readonly runs = new Set<LaneRun>();
-  /** The latest of each id: a run may be resumed before its end has settled. */
-  private readonly runsById = new Map<string, LaneRun>();
+  private readonly known = new KnownRuns<LaneRun>();
   /** What ended runs leave behind for `stats` and for the next report. */
   private readonly past = { accepted: 0, landed: 0, failed: 0 };
   private unreported: Failures[] = [];
@@ -42,6 +42,9 @@ class LaneTracker implements Tracker, RunHost, Exiting, LaneEvents {
   private flushes = 0;
   private closing: Promise<Report> | undefined;
   private lastError: HeadraceError | undefined;
+  /** Why the store takes nothing, by what a lane told last. */
+  private storeError: HeadraceError | undefined;
+  private lastNotice: string | undefined;
 
   constructor(settings: Settings) {
     this.settings = settings;
@@ -59,8 +62,10 @@ class LaneTracker implements Tracker, RunHost, Exiting, LaneEvents {
     if (this.closing !== undefined)
       throw new OptionError({ option: 'startRun', received: 'a call after close', expected: 'an open tracker' });
     const resumed = options.runId ?? takeRunIdFromEnvironment();
-    const id = resumed ?? randomUUID().replaceAll('-', '');
-    const open = this.runsById.get(id);
+    // Either may be an id that a store chose, and has told since this thread looked last.
+    if (resumed !== undefined || options.parentRunId !== undefined) for (const lane of this.lanes) lane.drainFailures();
+    const id = resumed === undefined ? randomUUID().replaceAll('-', '') : this.known.idOf(resumed);
+    const open = this.known.find(id);
     const run = open?.isOpen ? open : this.begin(id, resumed !== undefined, options, tags);
     if (open === run && tags.length > 0) run.setTags(Object.fromEntries(tags));
     if (options.params !== undefined) run.logParams(options.params);
@@ -146,14 +151,14 @@ class LaneTracker implements Tracker, RunHost, Exiting, LaneEvents {
     const inTime = await within(timeoutMs, work);
     this.setUrgent(-1);
     const { report, count } = this.report(runs, wholeTracker);
-    if (!inTime) throw new FlushTimeoutError({ timeoutMs, report });
+    if (!inTime) throw new FlushTimeoutError({ timeoutMs, report, store: this.storeError });
     if (count > 0 && options.throwOnFailure !== false) throw new LogFailuresError({ errors: report.failures, count });
     return report;
   }
 
   ended(run: LaneRun): void {
     if (!this.runs.delete(run)) return;
-    if (this.runsById.get(run.id) === run) this.runsById.delete(run.id);
+    this.known.remove(run);
     const { accepted, landed, failed } = run.ledger.counts();
     this.past.accepted += accepted;
     this.past.landed += landed;
@@ -177,6 +182,10 @@ class LaneTracker implements Tracker, RunHost, Exiting, LaneEvents {
     if (error instanceof ParamConflictError) this.emit('conflict', error);
   }
 
+  created(runId: string, storeId: string): void {
+    this.known.created(runId, storeId);
+  }
+
   broken(error: HeadraceError): void {
     for (const run of this.runs) if (run.lane.broken !== undefined) run.refuseFromNowOn(error);
     this.failed(error);
@@ -184,14 +193,20 @@ class LaneTracker implements Tracker, RunHost, Exiting, LaneEvents {
 
   down(error: HeadraceError): void {
     this.lastError = error;
+    this.storeError = error;
     this.emit('backend-down', error);
   }
 
   up(): void {
+    this.storeError = undefined;
+    this.lastNotice = undefined;
     this.emit('backend-up');
   }
 
   notice(text: string): void {
+    // Every lane meets the same outage, and has the same to say.
+    if (text === this.lastNotice) return;
+    this.lastNotice = text;
     process.emitWarning(text, { type: 'HeadraceWarning' });
   }
 
@@ -226,8 +241,9 @@ class LaneTracker implements Tracker, RunHost, Exiting, LaneEvents {
     const { report, count } = this.report(runs, true);
     const lines: string[] = [];
     if (report.pending > 0) {
+      const why = this.storeError === undefined ? '' : `; the ${this.storeError.message}`;
       lines.push(
-        `${report.pending} of ${report.accepted} records had not landed in ${this.settings.location.display} within ${this.settings.exitTimeoutMs} ms and are lost`,
+        `${report.pending} of ${report.accepted} records had not landed in ${this.settings.location.display} within ${this.settings.exitTimeoutMs} ms and are lost${why}`,
       );
     }
     if (count > 0) lines.push(new LogFailuresError({ errors: report.failures, count }).message);
@@ -238,12 +254,13 @@ class LaneTracker implements Tracker, RunHost, Exiting, LaneEvents {
 
   private begin(id: string, resume: boolean, options: StartRunOptions, tags: RunRequest['tags']): LaneRun {
     // A run that is ending belongs to a lane already, and only there its records keep their order: its end first.
-    const earlier = this.runsById.get(id);
+    const earlier = this.known.find(id);
     earlier?.writeEnd('FINISHED', this.settings.blockTimeoutMs);
-    const lane = earlier?.lane ?? (this.lanes[this.nextLane++ % this.lanes.length] as Lane); // there is at least one
+    const parent = this.parentOf(options.parentRunId);
+    const lane = earlier?.lane ?? this.known.findEnded(id)?.lane ?? parent.lane ?? this.anyLane();
     const ledger = new Ledger(id, lane.takeSlot(), lane.table, lane);
     const run = new LaneRun(this, this.settings, lane, ledger);
-    const request = this.request(id, resume, options, tags);
+    const request = this.request(id, resume, options, tags, parent.id);
     lane.addRun(ledger, request);
     const error = lane.broken === undefined ? run.begin(request) : run.stillborn(lane.broken);
     if (error !== undefined) {
@@ -251,12 +268,35 @@ class LaneTracker implements Tracker, RunHost, Exiting, LaneEvents {
       throw error;
     }
     this.runs.add(run);
-    this.runsById.set(id, run);
+    this.known.add(run);
     updateSignals();
     return run;
   }
 
-  private request(id: string, resume: boolean, options: StartRunOptions, tags: RunRequest['tags']): RunRequest {
+  private anyLane(): Lane {
+    return this.lanes[this.nextLane++ % this.lanes.length] as Lane; // there is at least one
+  }
+
+  /**
+   * How a child names its parent: by the parent's id in the store. Where the store has yet to choose that, the child
+   * goes to the parent's lane, as only that one's worker can wait for it.
+   */
+  private parentOf(given: string | undefined): { id: string | undefined; lane: Lane | undefined } {
+    if (given === undefined) return { id: undefined, lane: undefined };
+    const id = this.known.idOf(given);
+    const parent = this.known.find(id);
+    const storeId = parent === undefined ? (this.known.findEnded(id)?.storeId ?? given) : parent.ledger.idInStore();
+    if (storeId !== undefined) return { id: storeId, lane: undefined };
+    return { id, lane: this.settings.location.kind === 'server' ? parent?.lane : undefined };
+  }
+
+  private request(
+    id: string,
+    resume: boolean,
+    options: StartRunOptions,
+    tags: RunRequest['tags'],
+    parentRunId: string | undefined,
+  ): RunRequest {
     return {
       id,
       resume,
@@ -266,7 +306,7 @@ class LaneTracker implements Tracker, RunHost, Exiting, LaneEvents {
       startTime: Date.now(),
       tags,
       scriptPath: process.argv[1] ?? '',
-      parentRunId: options.parentRunId,
+      parentRunId,
       context: process.env.MLFLOW_RUN_CONTEXT,
     };
   }

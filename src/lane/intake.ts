@@ -66,7 +66,7 @@ export class Intake {
   /** Runs that were open when this worker began: the store is asked for them again. */
   takeOver(openRuns: readonly OpenRun[]): void {
     for (const { slot, request } of openRuns) {
-      const queue = this.newQueue(slot, request.id);
+      const queue = this.newQueue(slot, request);
       this.push(queue, { kind: 'create', request, seq: undefined, stretch: undefined });
     }
   }
@@ -148,16 +148,17 @@ export class Intake {
     const request = JSON.parse(text) as RunRequest;
     let queue = this.queues.get(slot);
     if (queue === undefined || queue.runId !== request.id) {
-      queue = this.newQueue(slot, request.id);
+      queue = this.newQueue(slot, request);
     }
     this.push(queue, { kind: 'create', request, seq, stretch: this.stretch });
   }
 
-  private newQueue(slot: RunSlot, runId: string): RunQueue {
-    const queue = new RunQueue(slot, runId);
-    queue.after = this.latest.get(runId);
+  private newQueue(slot: RunSlot, { id, parentRunId }: RunRequest): RunQueue {
+    const queue = new RunQueue(slot, id);
+    queue.after = this.latest.get(id);
+    if (parentRunId !== undefined) queue.parent = this.latest.get(parentRunId);
     this.queues.set(slot, queue);
-    this.latest.set(runId, queue);
+    this.latest.set(id, queue);
     return queue;
   }
 

@@ -12,7 +12,15 @@ import { WORKER_FILE } from '../worker-file.js';
 import { CallerClock } from './clock.js';
 import { RunSlots, RunTable } from './run-table.js';
 import { Signal, StopRequest, WorkerState } from './signals.js';
-import { type LaneControl, type LaneMemory, type LaneTask, laneSettings, newLaneMemory, type RunRequest } from './task.js';
+import {
+  type LaneControl,
+  type LaneMemory,
+  type LaneTask,
+  laneSettings,
+  newLaneMemory,
+  type OpenRun,
+  type RunRequest,
+} from './task.js';
 import { type VerdictListener, VerdictReader } from './verdict-record.js';
 
 /** A waiting caller looks this often whether its worker is alive. */
@@ -31,6 +39,8 @@ interface OpenLedger {
 
 export interface LaneEvents {
   failed(error: HeadraceError): void;
+  /** The store has made the run under an id of its own. Told again by a worker that takes over. */
+  created(runId: string, storeId: string): void;
   /** Nothing of this lane will land any more. */
   broken(error: HeadraceError): void;
   down(error: HeadraceError): void;
@@ -99,7 +109,9 @@ export class Lane implements SettlementSource, VerdictListener {
     this.slots.giveBack(ledger.slot, this.ring.position);
   }
 
+  /** Of a run whose creation has settled: an id of the store's own has been told by then, else the worker says which it took. */
   async storeId(ledger: Ledger): Promise<string> {
+    if (ledger.storeId !== undefined) return ledger.storeId;
     const id = await this.whileHeld(this.control?.storeId(ledger.slot, ledger.runId) ?? Promise.resolve(undefined));
     return id ?? ledger.runId;
   }
@@ -177,6 +189,13 @@ export class Lane implements SettlementSource, VerdictListener {
     if (error === undefined) run.ledger.failures.addFacts(from, from + count - 1);
     else run.ledger.failures.add(from, from + count - 1, error);
     if (error !== undefined) this.events.failed(error);
+  }
+
+  onCreated(slot: RunSlot, storeId: string): void {
+    const run = this.open.get(slot);
+    if (run === undefined) return;
+    run.ledger.created(storeId);
+    this.events.created(run.ledger.runId, storeId);
   }
 
   onDown(error: HeadraceError): void {
@@ -283,17 +302,17 @@ export class Lane implements SettlementSource, VerdictListener {
     this.pool.on('error', (error) => {
       this.lastCrash = error;
     });
-    this.start(this.pool);
+    // What runs there are stands in the ring, and nobody has made them yet.
+    this.start(this.pool, []);
   }
 
-  private start(pool: Piscina): void {
+  private start(pool: Piscina, openRuns: readonly OpenRun[]): void {
     const bell = new MessageChannel();
     const control = new MessageChannel();
     const task: LaneTask = {
       memory: this.memory,
       settings: laneSettings(this.settings),
-      // One that has ended, and of which this thread has not taken note, would be set back to running.
-      openRuns: [...this.open].filter(([, { ledger }]) => !ledger.hasEnded).map(([slot, { request }]) => ({ slot, request })),
+      openRuns,
       bell: bell.port2,
       control: control.port2,
     };
@@ -321,7 +340,7 @@ export class Lane implements SettlementSource, VerdictListener {
     this.deaths = settled === this.settledAtDeath ? this.deaths + 1 : 1;
     this.settledAtDeath = settled;
     if (this.deaths < MAX_DEATHS && this.pool !== undefined) {
-      this.start(this.pool);
+      this.start(this.pool, this.unfinishedRuns());
       return;
     }
     const reason = this.lastCrash instanceof Error ? this.lastCrash.message : 'no error was seen';
@@ -329,6 +348,12 @@ export class Lane implements SettlementSource, VerdictListener {
     for (const { ledger } of this.open.values()) ledger.failRest(this.broken);
     this.settleAwaited();
     this.events.broken(this.broken);
+  }
+
+  private unfinishedRuns(): OpenRun[] {
+    // One that has ended, and of which this thread has not taken note, would be set back to running.
+    const unfinished = [...this.open].filter(([, { ledger }]) => !ledger.hasEnded);
+    return unfinished.map(([slot, { request }]) => ({ slot, request }));
   }
 
   hold(): void {

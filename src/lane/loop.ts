@@ -25,6 +25,9 @@ const POLL_MS = 1;
 /** Empty looks before the worker parks. A loop that logs every 10 ms or faster never pays for a wake. */
 const POLLS_BEFORE_PARKING = 30;
 
+/** A caller that waits in place takes the worker for dead after a second without a sign of life. */
+const BEAT_MS = 250;
+
 /** A lane's worker: drains the ring, sends what it holds to the store, settles it. */
 export class LaneLoop {
   private readonly ring: RingConsumer;
@@ -37,6 +40,7 @@ export class LaneLoop {
   private readonly bell: MessagePort;
   private readonly lingerMs: number;
   private sending = 0;
+  private parked = false;
 
   constructor(task: LaneTask) {
     const { memory, settings } = task;
@@ -67,6 +71,7 @@ export class LaneLoop {
       watcher: {
         down: (error) => this.tell(() => this.verdicts.down(error)),
         up: () => this.tell(() => this.verdicts.up()),
+        notice: (text) => this.tell(() => this.verdicts.notice(text)),
       },
     });
   }
@@ -99,7 +104,8 @@ export class LaneLoop {
       }
       const idle = this.sending === 0 && !waiting;
       if (idle && stop === StopRequest.Finish) break;
-      if (idle && ++polls > POLLS_BEFORE_PARKING) {
+      // Also while requests are away: a store may be for hours. What settles meanwhile rouses.
+      if (!waiting && stop === StopRequest.None && ++polls > POLLS_BEFORE_PARKING) {
         await this.park();
         polls = 0;
       } else {
@@ -121,7 +127,19 @@ export class LaneLoop {
       return;
     }
     this.clock.off();
+    this.parked = true;
+    const beats = this.sending > 0 ? setInterval(() => this.beat(), BEAT_MS) : undefined;
     await this.ring.woken();
+    clearInterval(beats);
+    this.parked = false;
+  }
+
+  /** A sign of life. */
+  private beat(): void {
+    this.clock.tick();
+    // The next tick may be far away.
+    if (this.parked) this.clock.off();
+    Atomics.store(this.signals, Signal.State, WorkerState.Running);
   }
 
   /** Starts a sender for each run that has something to send. True: something waits for its linger time. */
@@ -129,7 +147,7 @@ export class LaneLoop {
     let waiting = false;
     const urgent = inHurry || this.lingerMs === 0 || Atomics.load(this.signals, Signal.Urgent) !== 0;
     for (const queue of this.intake.active) {
-      if (queue.busy || isWaiting(queue)) continue;
+      if (queue.busy || queue.mustWait) continue;
       if (urgent || !this.lingers(queue)) void this.send(queue);
       else waiting = true;
     }
@@ -149,6 +167,7 @@ export class LaneLoop {
       for (let step = queue.steps[0]; step !== undefined; step = queue.steps[0]) {
         const settlement = await this.sender.perform(queue, step);
         await this.tellFailures(queue.slot, step, settlement);
+        if (step.kind === 'create') await this.tellCreated(queue);
         queue.steps.shift();
         if (step.kind === 'end') this.intake.forget(queue);
         this.settle(queue.slot, step);
@@ -183,6 +202,18 @@ export class LaneLoop {
     }
   }
 
+  /** The id that the store chose is in shared memory before the cursor passes the creation. */
+  private async tellCreated({ slot, runId, storeId }: RunQueue): Promise<void> {
+    if (storeId === undefined || storeId === runId) return;
+    while (!this.verdicts.created(slot, storeId)) {
+      if (this.verdicts.publish()) this.bell.postMessage(0);
+      // Unsettled, as what was given up is: a run that counts as made without it would be taken for one by our id.
+      if (Atomics.load(this.signals, Signal.Stop) === StopRequest.GiveUp) throw new Error(`no room for the id of run ${runId}`);
+      await sleep(POLL_MS);
+    }
+    if (this.verdicts.publish()) this.bell.postMessage(0);
+  }
+
   private tell(write: () => void): void {
     write();
     if (this.verdicts.publish()) this.bell.postMessage(0);
@@ -196,6 +227,8 @@ export class LaneLoop {
       this.table.settle(slot, step.seq);
       if (step.stretch !== undefined) this.intake.settled(step.stretch, 1);
     }
+    // What comes next of this run may linger, and other runs wait for its creation or its end.
+    this.ring.rouse();
     this.announce();
   }
 
@@ -209,22 +242,13 @@ export class LaneLoop {
 
   private pulse(): Pulse {
     return {
-      beat: () => {
-        this.clock.tick();
-        Atomics.store(this.signals, Signal.State, WorkerState.Running);
-      },
+      beat: () => this.beat(),
       pause: () => {
         this.clock.off();
         Atomics.store(this.signals, Signal.State, WorkerState.InStore);
       },
     };
   }
-}
-
-/** Behind an earlier opening of the same run: that has to end first. */
-function isWaiting(queue: RunQueue): boolean {
-  if (queue.after?.ended === true) queue.after = undefined;
-  return queue.after !== undefined;
 }
 
 function seqsOf(step: Step): [first: number, count: number] {

@@ -184,11 +184,20 @@ export class RunQueue {
   /** An earlier opening of the same run, whose end must be stored before this one resumes it. */
   after: RunQueue | undefined;
   ended = false;
+  /** The run that this one is nested under, if it is of this lane: until it is made nobody knows its id in the store. */
+  parent: RunQueue | undefined;
   /** The run could not be made: nothing of it will land. */
   fatal: HeadraceError | undefined;
 
   constructor(slot: RunSlot, runId: string) {
     this.slot = slot;
     this.runId = runId;
+  }
+
+  /** What has to come first: an earlier opening's end, or the parent's making. */
+  get mustWait(): boolean {
+    if (this.after?.ended === true) this.after = undefined;
+    const { parent } = this;
+    return this.after !== undefined || (parent !== undefined && parent.storeId === undefined && parent.fatal === undefined);
   }
 }

@@ -2,9 +2,10 @@ import { runTags } from '../store/run-context.js';
 import type { NewRun } from '../store/store.js';
 import type { RunRequest } from './task.js';
 
-/** The run as a store makes it: what the caller asked for, with MLflow's default tags. */
-export async function newRunOf(request: RunRequest, mayExist: boolean): Promise<NewRun> {
-  const { id, resume, experiment, name, userId, startTime, scriptPath, parentRunId, context } = request;
+/** The run as a store makes it: what the caller asked for, with MLflow's default tags. `parentId`: the store's, once known. */
+export async function newRunOf(request: RunRequest, mayExist: boolean, parentId?: string): Promise<NewRun> {
+  const { id, resume, experiment, name, userId, startTime, scriptPath, context } = request;
+  const parentRunId = parentId ?? request.parentRunId;
   // MLflow's client gives a run that it resumes no default tags: they tell of the program that made it.
   const tags = resume
     ? request.tags

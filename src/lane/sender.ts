@@ -1,7 +1,9 @@
 import pRetry from 'p-retry';
-import { HeadraceError, StoreUnavailableError } from '../errors.js';
-import type { RetryOptions } from '../options.js';
+import { HeadraceError, inCallersTerms, StoreUnavailableError } from '../errors.js';
+import type { RetryPolicy } from '../options.js';
 import { type Outcome, type Store, StoreBusyError } from '../store/store.js';
+import { Alarm, type StoreWatcher } from './alarm.js';
+import { Outage, Passage } from './outage.js';
 import type { Creation, Ending, PendingBatch, Refused, RunQueue, Step } from './run-queue.js';
 import { newRunOf } from './run-request.js';
 import { Signal } from './signals.js';
@@ -15,50 +17,54 @@ export interface Settlement {
 
 const LANDED: Settlement = { failures: [], all: undefined };
 
-/** A lock held by another writer is everyday life; a store that is away for longer is worth an event. */
+/** A lock held by another writer of a file is everyday life; one that is held for longer is worth an event. */
 const DOWN_AFTER_MS = 1000;
-
-export interface StoreWatcher {
-  down(error: HeadraceError): void;
-  up(): void;
-}
 
 /** Takes the steps of runs to the store, tries again what is busy, and tells how each record fared. */
 export class Sender {
   private readonly store: Store;
-  private readonly storeName: string;
-  private readonly retry: Required<RetryOptions>;
   private readonly signals: Int32Array;
-  private readonly watcher: StoreWatcher;
   private readonly abort = new AbortController();
-  private opened = false;
-  private isDown = false;
+  private readonly outage: Outage;
+  private readonly alarm: Alarm;
+  private opening: Promise<void> | undefined;
 
   constructor(parts: {
     store: Store;
     storeName: string;
-    retry: Required<RetryOptions>;
+    retry: RetryPolicy;
     signals: Int32Array;
     watcher: StoreWatcher;
   }) {
-    this.store = parts.store;
-    this.storeName = parts.storeName;
-    this.retry = parts.retry;
-    this.signals = parts.signals;
-    this.watcher = parts.watcher;
+    const { store, storeName, retry, signals, watcher } = parts;
+    this.store = store;
+    this.signals = signals;
+    this.outage = new Outage({ storeName, policy: retry, endless: store.remote, signal: this.abort.signal });
+    this.alarm = new Alarm(watcher, storeName);
   }
 
-  /** Ends every retry that is waiting; what it was for stays undone. */
+  /** Ends every wait at once, and nothing more goes to the store; what was waited for stays undone. */
   giveUp(): void {
     this.abort.abort();
   }
 
   async close(): Promise<void> {
-    if (this.opened) await this.store.close();
+    // Also while it opens: what is on its way then would hold the thread.
+    if (this.opening !== undefined) await this.store.close();
   }
 
   /** Rejects only when the store could not tell what happened and there is no more time to ask. */
   async perform(queue: RunQueue, step: Step): Promise<Settlement> {
+    const settlement = await this.attemptStep(queue, step);
+    if (queue.storeId === undefined || queue.storeId === queue.runId) return settlement;
+    const { failures, all } = settlement;
+    return {
+      failures: failures.map(({ seq, error }) => ({ seq, error: inCallersTerms(error, queue) })),
+      all: all && inCallersTerms(all, queue),
+    };
+  }
+
+  private async attemptStep(queue: RunQueue, step: Step): Promise<Settlement> {
     try {
       switch (step.kind) {
         case 'create':
@@ -77,11 +83,11 @@ export class Sender {
   private async create(queue: RunQueue, step: Creation): Promise<Settlement> {
     try {
       // Without a seq it is the creation of a run that the worker's predecessor had begun.
-      const run = await newRunOf(step.request, step.seq === undefined);
-      queue.storeId = await this.attempt(async () => {
-        // Here and not at the worker's start: a folder that was missing may be there for the next run.
-        if (!this.opened) await this.store.open();
-        this.opened = true;
+      const run = await newRunOf(step.request, step.seq === undefined, queue.parent?.storeId);
+      queue.parent = undefined;
+      queue.storeId = await this.attempt(queue, async () => {
+        await this.opened();
+        this.abort.signal.throwIfAborted();
         return this.store.createRun(run);
       });
       return LANDED;
@@ -91,13 +97,22 @@ export class Sender {
     }
   }
 
+  /** Here and not at the worker's start: a folder that was missing may be there for the next run. */
+  private opened(): Promise<void> {
+    this.opening ??= this.store.open().catch((error: unknown) => {
+      this.opening = undefined;
+      throw error;
+    });
+    return this.opening;
+  }
+
   private async land(queue: RunQueue, batch: PendingBatch): Promise<Settlement> {
     if (queue.fatal !== undefined) return { failures: [], all: queue.fatal };
     if (batch.items.length === 0) return { failures: batch.refused, all: undefined };
     Atomics.add(this.signals, Signal.Batches, 1);
     let outcomes: readonly Outcome[];
     try {
-      outcomes = await this.attempt(() => this.store.land({ runId: storeIdOf(queue), items: batch.items }));
+      outcomes = await this.attempt(queue, () => this.store.land({ runId: storeIdOf(queue), items: batch.items }));
     } catch (error) {
       if (!(error instanceof HeadraceError)) throw error;
       outcomes = batch.items.map(() => error);
@@ -108,55 +123,88 @@ export class Sender {
 
   private async end(queue: RunQueue, step: Ending): Promise<Settlement> {
     if (queue.fatal !== undefined) return { failures: [], all: queue.fatal };
-    await this.attempt(() => this.store.endRun({ runId: storeIdOf(queue), ...step.request }));
+    await this.attempt(queue, () => this.store.endRun({ runId: storeIdOf(queue), ...step.request }));
     return LANDED;
   }
 
   /** Most calls succeed at once, and only what is busy pays for the machinery of retries. */
-  private async attempt<T>(call: () => Promise<T>): Promise<T> {
+  private async attempt<T>(queue: RunQueue, call: () => Promise<T>): Promise<T> {
+    // A step may have landed while its lane was stopped, and the run has another.
+    this.abort.signal.throwIfAborted();
+    const passage = new Passage(this.outage.openings);
+    if (this.outage.isDown) return await this.tryAgain(queue, call, passage);
     try {
-      return await call();
-    } catch (error) {
-      if (!(error instanceof StoreBusyError)) throw error;
-      return await this.tryAgain(call);
-    }
-  }
-
-  private async tryAgain<T>(call: () => Promise<T>): Promise<T> {
-    const since = performance.now();
-    try {
-      const result = await pRetry(call, {
-        ...this.retry,
-        signal: this.abort.signal,
-        shouldRetry: ({ error }) => error instanceof StoreBusyError,
-        onFailedAttempt: ({ error }) => {
-          Atomics.add(this.signals, Signal.Retries, 1);
-          if (error instanceof StoreBusyError && performance.now() - since > DOWN_AFTER_MS) this.noteDown(error);
-        },
-      });
-      this.noteUp();
+      const result = await call();
+      this.outage.answered(passage);
+      // One that was on its way when others began to fail tells nothing about now.
+      if (!this.outage.isDown) this.alarm.clear();
       return result;
     } catch (error) {
       if (!(error instanceof StoreBusyError)) throw error;
-      const seconds = ((performance.now() - since) / 1000).toFixed(1);
-      throw this.unavailable(`${error.message}; gave up after ${seconds} s of retries (options retry.*)`);
+      this.turnedAway(queue, passage, error);
+      return await this.tryAgain(queue, call, passage);
     }
   }
 
-  private noteDown(error: StoreBusyError): void {
-    if (this.isDown) return;
-    this.isDown = true;
-    this.watcher.down(this.unavailable(error.message));
+  private async tryAgain<T>(queue: RunQueue, call: () => Promise<T>, passage: Passage): Promise<T> {
+    // What succeeded is kept here, as p-retry rejects when the signal was aborted meanwhile.
+    const results: T[] = [];
+    try {
+      await pRetry(
+        async () => {
+          await this.outage.turn(passage);
+          results.push(await this.afterTurn(queue, call, passage));
+        },
+        {
+          // How long and how often is up to the gate.
+          retries: Number.POSITIVE_INFINITY,
+          minTimeout: 0,
+          maxTimeout: 0,
+          signal: this.abort.signal,
+          shouldRetry: ({ error }) => error instanceof StoreBusyError,
+        },
+      );
+    } catch (error) {
+      if (results.length === 0) throw error;
+    }
+    return results[0] as T; // it has one, or an error was thrown
   }
 
-  private noteUp(): void {
-    if (!this.isDown) return;
-    this.isDown = false;
-    this.watcher.up();
+  private async afterTurn<T>(queue: RunQueue, call: () => Promise<T>, passage: Passage): Promise<T> {
+    let result: T;
+    try {
+      result = await call();
+    } catch (error) {
+      if (error instanceof StoreBusyError) {
+        this.turnedAway(queue, passage, error);
+      } else {
+        // The store has made up its mind, so the others need not wait. Whether it is well only some errors tell.
+        this.outage.answered(passage);
+        if (error instanceof HeadraceError && !(error instanceof StoreUnavailableError)) this.allClear(queue);
+      }
+      throw error;
+    }
+    this.outage.answered(passage);
+    this.allClear(queue);
+    return result;
   }
 
-  private unavailable(reason: string): StoreUnavailableError {
-    return new StoreUnavailableError({ store: this.storeName, reason });
+  private allClear(queue: RunQueue): void {
+    if (!this.outage.isDown) this.alarm.clear();
+    this.alarm.clearFor(queue);
+  }
+
+  /** Throws when the call is not to come again. */
+  private turnedAway(queue: RunQueue, passage: Passage, error: StoreBusyError): void {
+    this.abort.signal.throwIfAborted();
+    const end = this.outage.failed(passage, error);
+    if (this.outage.isDown && error.scope === 'store') {
+      if (this.store.remote || this.outage.elapsedMs > DOWN_AFTER_MS) this.alarm.raise(error);
+    } else if (error.needsPerson) {
+      this.alarm.raiseFor(queue, error);
+    }
+    if (end !== undefined) throw end;
+    Atomics.add(this.signals, Signal.Retries, 1);
   }
 }
 

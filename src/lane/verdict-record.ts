@@ -1,7 +1,8 @@
 /**
  * What the worker tells the caller's thread besides cursors, through a second ring that runs the other
- * way: which records failed and why, and how the store does. In shared memory, so that it can be read in
- * a synchronous loop and in an exit hook, and is there before the cursor that passes the record.
+ * way: which records failed and why, which id the store chose for a run, and how the store does. In shared
+ * memory, so that it can be read in a synchronous loop and in an exit hook, and is there before the cursor
+ * that passes the record.
  *
  * The text is JSON: `[count, [code, fields]]`, or `[count]` when the details had no room; that one record
  * failed, the most frequent of these, is the empty text.
@@ -30,6 +31,11 @@ export class VerdictWriter {
   failed(slot: RunSlot, seq: number, count: number, error: HeadraceError): boolean {
     if (this.ring.used < DETAIL_BYTES && this.write(Kind.Failed, slot, seq, [count, toWire(error)])) return true;
     return this.write(Kind.Failed, slot, seq, count === 1 ? ONE : [count]);
+  }
+
+  /** The store has made the run under an id of its own. False: no room; try again later. */
+  created(slot: RunSlot, storeId: string): boolean {
+    return this.write(Kind.Created, slot, 0, [0, [storeId, {}]]);
   }
 
   /** The store did not take a batch for now. Told as far as there is room: the next try tells again. */
@@ -68,6 +74,7 @@ const ONE: Verdict = [1];
 export interface VerdictListener {
   /** `error` is undefined when its details had no room. `seq` is the low half of the first record's. */
   onFailed(slot: RunSlot, seq: number, count: number, error: HeadraceError | undefined): void;
+  onCreated(slot: RunSlot, storeId: string): void;
   onDown(error: HeadraceError): void;
   onUp(): void;
   onNotice(text: string): void;
@@ -94,6 +101,7 @@ export class VerdictReader {
       const [count, wire] = text === '' ? ONE : (JSON.parse(text) as Verdict);
       if (kind === Kind.Up) listener.onUp();
       else if (kind === Kind.Failed) listener.onFailed(slot, seq, count, wire && fromWire(wire));
+      else if (kind === Kind.Created && wire) listener.onCreated(slot, wire[0]);
       else if (kind === Kind.Down && wire) listener.onDown(fromWire(wire));
       else if (kind === Kind.Notice && wire) listener.onNotice(wire[0]);
     }

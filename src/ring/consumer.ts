@@ -98,4 +98,9 @@ export class RingConsumer {
   unpark(): void {
     Atomics.store(this.words, PARKED_WORD, 0);
   }
+
+  /** Ends the sleep from this side, for something that is not in the ring. */
+  rouse(): void {
+    if (Atomics.exchange(this.words, PARKED_WORD, 0) !== 0) Atomics.notify(this.words, PARKED_WORD);
+  }
 }

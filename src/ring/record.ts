@@ -39,6 +39,7 @@ export const Kind = {
   Down: 33,
   Up: 34,
   Notice: 35,
+  Created: 36,
 } as const;
 export type Kind = (typeof Kind)[keyof typeof Kind];
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { InvalidKeyError } from '../../src/errors.js';
-import { ParamPlaces, PendingBatch, type Stretch } from '../../src/lane/run-queue.js';
+import { InvalidKeyError, RunNotFoundError } from '../../src/errors.js';
+import { ParamPlaces, PendingBatch, RunQueue, type Stretch } from '../../src/lane/run-queue.js';
 import type { BatchLimits } from '../../src/options.js';
 import { INLINE, MAX_KEYS } from '../../src/ring/key-table.js';
 
@@ -169,5 +169,28 @@ describe('what settles with a batch', () => {
     const error = new InvalidKeyError({ key: 'a//b', reason: 'is no path' });
     expect(batch.addRefused(1, error)).toBe(true);
     expect([batch.items, batch.refused]).toEqual([[], [{ seq: 1, error }]]);
+  });
+});
+
+describe('a run that comes behind another', () => {
+  test('resumed before its end was stored: it waits for that end, and only for that', () => {
+    const earlier = new RunQueue(1, '5f0');
+    const later = new RunQueue(2, '5f0');
+    later.after = earlier;
+    earlier.storeId = '9a1';
+    expect([earlier.mustWait, later.mustWait]).toEqual([false, true]);
+    earlier.ended = true;
+    expect(later.mustWait).toBe(false);
+  });
+
+  test('a child waits until its parent’s id in the store is known, and not for a parent that can not be made', () => {
+    const [parent, child, other] = [new RunQueue(1, '5f0'), new RunQueue(2, '5f1'), new RunQueue(3, '5f2')];
+    child.parent = parent;
+    expect([child.mustWait, other.mustWait]).toEqual([true, false]);
+    parent.storeId = '9a1';
+    expect(child.mustWait).toBe(false);
+    other.parent = new RunQueue(4, '5f3');
+    other.parent.fatal = new RunNotFoundError({ runId: '5f3' });
+    expect(other.mustWait).toBe(false);
   });
 });

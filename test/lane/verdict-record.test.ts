@@ -40,6 +40,10 @@ class Ends implements VerdictListener {
     this.told.push(['failed', slot, seq, count, error]);
   }
 
+  onCreated(slot: number, storeId: string): void {
+    this.told.push(['created', [slot, storeId]]);
+  }
+
   onDown(error: HeadraceError): void {
     this.told.push(['down', error]);
   }
@@ -70,7 +74,7 @@ test('an error arrives with its class, code and fields', () => {
     new InvalidValueError({ key: 'k\0', reason: 'holds \ud800 and "quotes"\n' }),
     new ValueTooLongError({ key: 'long', length: 6001, limit: 6000 }),
     new ParamConflictError({ runId: '5f0', key: 'lr', storedValue: '0.1', newValue: '学😀' }),
-    new BatchRefusedError({ runId: '5f0', errorCode: 'BAD_REQUEST', reason: 'no', status: 400 }),
+    new BatchRefusedError({ runId: '5f0', storeId: '9a1', errorCode: 'BAD_REQUEST', reason: 'no', status: 400 }),
   ];
   errors.forEach((error, index) => {
     expect(ends.writer.failed(7, index + 1, 1, error)).toBe(true);
@@ -80,6 +84,7 @@ test('an error arrives with its class, code and fields', () => {
   expect(told).toEqual(errors.map((error, index) => ['failed', 7, index + 1, 1, error]));
   told.forEach(([, , , , error], index) => {
     expect(error).toBeInstanceOf(errors[index]?.constructor);
+    expect(error?.message).toBe(errors[index]?.message);
   });
 });
 
@@ -87,6 +92,7 @@ test('nothing is told before it is published, and everything in its order', () =
   const ends = new Ends(2 ** 32 - 64);
   const down = new StoreUnavailableError({ store: 'a file', reason: 'is locked' });
   ends.writer.down(down);
+  ends.writer.created(65_535, '9a'.repeat(128));
   ends.writer.failed(65_535, 2 ** 32 - 1, 3, small);
   expect(ends.read()).toEqual([]);
   ends.writer.publish();
@@ -94,6 +100,7 @@ test('nothing is told before it is published, and everything in its order', () =
   ends.writer.notice('left out API_KEY');
   expect(ends.read()).toEqual([
     ['down', down],
+    ['created', [65_535, '9a'.repeat(128)]],
     ['failed', 65_535, 2 ** 32 - 1, 3, small],
   ]);
   ends.writer.publish();
@@ -134,6 +141,7 @@ describe('when nobody reads', () => {
     for (let round = 0; round < 3; round++) {
       const count = fill(ends.writer, small);
       expect(ends.writer.failed(2, 0, 1, small)).toBe(false);
+      expect(ends.writer.created(2, '9a')).toBe(false);
       ends.writer.down(small);
       ends.writer.up();
       ends.writer.notice('no room for this');
@@ -142,9 +150,13 @@ describe('when nobody reads', () => {
       expect(told).toHaveLength(count);
       expect(told.at(-1)?.slice(0, 4)).toEqual(['failed', 2, count, 1]);
     }
+    expect(ends.writer.created(2, '9a')).toBe(true);
     ends.writer.failed(2, 1, 1, small);
     ends.writer.publish();
-    expect(ends.read()).toEqual([['failed', 2, 1, 1, small]]);
+    expect(ends.read()).toEqual([
+      ['created', [2, '9a']],
+      ['failed', 2, 1, 1, small],
+    ]);
   });
 
   test('a range whose details have no room keeps its length', () => {

@@ -40,6 +40,10 @@ describe('which records failed', () => {
     expect(log.observe(KEPT * 2, KEPT * 2).errors).toEqual([refusal(KEPT * 2)]);
     expect(log.observe(KEPT * 2 + 2, KEPT * 2 + 2).errors).toEqual([new ForgottenFailureError({ runId: '5f0' })]);
     expect(log.observe(50_000, 50_000).errors).toEqual([new ForgottenFailureError({ runId: '5f0' })]);
+    log.storeId = '9a1';
+    const [ofBoth] = log.observe(50_000, 50_000).errors;
+    expect(ofBoth).toMatchObject({ runId: '5f0', storeId: '9a1' });
+    expect(ofBoth?.message).toContain('run 5f0 (9a1 in the store)');
   });
 
   test('a range beyond the bound is forgotten record by record', () => {

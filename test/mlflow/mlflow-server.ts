@@ -1,43 +1,43 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type Credentials, MlflowApi } from './mlflow-api.js';
 import { mlflowEnvironment } from './mlflow-versions.js';
-import { type ReadRun, type SeenExperiment, type SeenRun, seen } from './seen.js';
 
 /** Importing MLflow, migrating a file over forty revisions and starting a worker take about 15 s on an idle machine. */
 const START_TIMEOUT_MS = 100_000;
 const STOP_TIMEOUT_MS = 5000;
 
-/** A `mlflow server` over a database file, and its REST API. */
-export class MlflowServer {
-  readonly url: string;
+export interface ServerOptions {
+  /** Processes that serve. MLflow's default is 4; one is enough where no race is looked for. */
+  readonly workers?: number;
+  /** MLflow's app with users, passwords and permissions; needs the packages of `pythonWithAuth`. */
+  readonly app?: 'basic-auth';
+}
+
+/** A `mlflow server` over a database file. Asked as its administrator where it has one. */
+export class MlflowServer extends MlflowApi {
+  /** Who may do everything; undefined: anybody. */
+  readonly admin: Credentials | undefined;
   readonly #process: ChildProcess;
   #said = '';
   #ended = false;
   /** Also when a test run is cut short: a server of nobody's would go on for ever. */
   readonly #killAtExit = (): void => this.#kill('SIGKILL');
 
-  private constructor(python: string, folder: string, databaseUri: string, port: number) {
-    this.url = `http://127.0.0.1:${port}`;
+  private constructor(launch: Launch, port: number, admin: Credentials | undefined) {
+    super(`http://127.0.0.1:${port}`, admin);
+    this.admin = admin;
     this.#process = spawn(
-      python,
-      [
-        '-m',
-        'mlflow',
-        'server',
-        '--backend-store-uri',
-        databaseUri,
-        '--host',
-        '127.0.0.1',
-        '--port',
-        String(port),
-        '--workers',
-        '1',
-      ],
+      launch.python,
+      ['-m', 'mlflow', 'server', ...launch.options, '--host', '127.0.0.1', '--port', String(port)],
       {
-        cwd: folder,
-        env: mlflowEnvironment({ MLFLOW_SERVER_ENABLE_JOB_EXECUTION: 'false' }),
+        cwd: launch.folder,
+        env: mlflowEnvironment({ MLFLOW_SERVER_ENABLE_JOB_EXECUTION: 'false', ...launch.environment }),
         stdio: ['ignore', 'pipe', 'pipe'],
         // A group of its own: the server is a tree of processes, killed together.
         detached: true,
@@ -59,8 +59,18 @@ export class MlflowServer {
   }
 
   /** Resolves when it serves; what it does until then (it opens and migrates the file) goes on meanwhile. */
-  static async start(python: string, folder: string, databaseUri: string): Promise<MlflowServer> {
-    const server = new MlflowServer(python, folder, databaseUri, await freePort());
+  static async start(
+    python: string,
+    folder: string,
+    databaseUri: string,
+    { workers = 1, app }: ServerOptions = {},
+  ): Promise<MlflowServer> {
+    const options = ['--backend-store-uri', databaseUri, '--workers', String(workers)];
+    const port = await freePort();
+    const server =
+      app === undefined
+        ? new MlflowServer({ python, folder, options, environment: {} }, port, undefined)
+        : new MlflowServer({ python, folder, ...(await guarded(folder, options)) }, port, ADMIN);
     try {
       await server.#serving();
       return server;
@@ -75,46 +85,6 @@ export class MlflowServer {
     return this.#said;
   }
 
-  async get(path: string, parameters: Readonly<Record<string, string>>): Promise<unknown> {
-    return this.#answer(path, await fetch(`${this.url}/api/2.0/mlflow/${path}?${new URLSearchParams(parameters)}`));
-  }
-
-  async post(path: string, body: unknown): Promise<unknown> {
-    const headers = { 'Content-Type': 'application/json' };
-    return this.#answer(
-      path,
-      await fetch(`${this.url}/api/2.0/mlflow/${path}`, { method: 'POST', headers, body: JSON.stringify(body) }),
-    );
-  }
-
-  async experiments(): Promise<readonly SeenExperiment[]> {
-    const found = await this.#pages<RestExperiment>('experiments', (token) =>
-      this.post('experiments/search', { max_results: 1000, view_type: 'ALL', ...token }),
-    );
-    return found.map((experiment) => ({
-      id: experiment.experiment_id,
-      name: experiment.name,
-      artifactLocation: experiment.artifact_location,
-      lifecycleStage: experiment.lifecycle_stage,
-      creationTime: Number(experiment.creation_time),
-    }));
-  }
-
-  /** Every run of every experiment, with whole histories. */
-  async runs(): Promise<readonly SeenRun[]> {
-    const ids = (await this.experiments()).map(({ id }) => id);
-    const found = await this.#pages<RestRun>('runs', (token) =>
-      this.post('runs/search', { experiment_ids: ids, run_view_type: 'ALL', max_results: 1000, ...token }),
-    );
-    return Promise.all(found.map((run) => this.#seen(run)));
-  }
-
-  async run(runId: string): Promise<SeenRun> {
-    // The API's own shape.
-    const { run } = (await this.get('runs/get', { run_id: runId })) as { run: RestRun };
-    return this.#seen(run);
-  }
-
   async stop(): Promise<void> {
     process.off('exit', this.#killAtExit);
     if (!this.#ended) {
@@ -126,51 +96,6 @@ export class MlflowServer {
     }
     // What is left of its tree.
     this.#kill('SIGKILL');
-  }
-
-  async #seen({ info, data }: RestRun): Promise<SeenRun> {
-    const metrics = data.metrics ?? [];
-    const histories = await Promise.all(metrics.map(({ key }) => this.#history(info.run_id, key)));
-    const read: ReadRun = {
-      id: info.run_id,
-      experimentId: info.experiment_id,
-      name: info.run_name,
-      userId: info.user_id,
-      status: info.status,
-      lifecycleStage: info.lifecycle_stage,
-      startTime: info.start_time,
-      endTime: info.end_time ?? null,
-      artifactUri: info.artifact_uri,
-      params: (data.params ?? []).map(({ key, value }) => [key, value]),
-      tags: (data.tags ?? []).map(({ key, value }) => [key, value]),
-      metrics: metrics.map(({ key, value }) => [key, value]),
-      history: histories.flat().map(({ key, step, timestamp, value }) => [key, step ?? 0, timestamp, value]),
-    };
-    return seen(read);
-  }
-
-  #history(runId: string, key: string): Promise<readonly RestMetric[]> {
-    // Some versions answer an empty page without max_results, some ignore it: with it and the token all give everything.
-    return this.#pages<RestMetric>('metrics', (token) =>
-      this.get('metrics/get-history', { run_id: runId, metric_key: key, max_results: '2000', ...token }),
-    );
-  }
-
-  async #pages<T>(field: string, page: (token: { page_token?: string }) => Promise<unknown>): Promise<readonly T[]> {
-    const rows: T[] = [];
-    for (let token: { page_token?: string } = {}; ; ) {
-      // The API's own shape: a list under the field's name, left out when it is empty.
-      const answer = (await page(token)) as Readonly<Record<string, readonly T[]>> & { next_page_token?: string };
-      rows.push(...(answer[field] ?? []));
-      if (!answer.next_page_token) return rows;
-      token = { page_token: answer.next_page_token };
-    }
-  }
-
-  async #answer(path: string, response: Response): Promise<unknown> {
-    const text = await response.text();
-    if (!response.ok) throw new Error(`${path}: ${response.status} ${text.slice(0, 2000)}`);
-    return JSON.parse(text);
   }
 
   async #serving(): Promise<void> {
@@ -199,39 +124,35 @@ export class MlflowServer {
   }
 }
 
-interface RestExperiment {
-  readonly experiment_id: string;
-  readonly name: string;
-  readonly artifact_location: string;
-  readonly lifecycle_stage: string;
-  readonly creation_time: number | string;
+interface Launch {
+  readonly python: string;
+  readonly folder: string;
+  readonly options: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
 }
 
-interface RestMetric {
-  readonly key: string;
-  /** NaN is the text `NaN`. */
-  readonly value: number | string;
-  readonly timestamp: number;
-  readonly step?: number;
-}
+/** MLflow refuses passwords of fewer than 12 characters, and the one that it used to ship. */
+const ADMIN: Credentials = { username: 'admin', password: `admin-${randomBytes(12).toString('hex')}` };
 
-interface RestRun {
-  readonly info: {
-    readonly run_id: string;
-    readonly experiment_id: string;
-    readonly run_name: string;
-    readonly user_id: string;
-    readonly status: string;
-    readonly lifecycle_stage: string;
-    readonly start_time: number;
-    readonly end_time?: number;
-    readonly artifact_uri: string;
+/** MLflow keeps its users in a database of their own, by default in the current folder. */
+async function guarded(folder: string, options: readonly string[]): Promise<Pick<Launch, 'options' | 'environment'>> {
+  const config = join(folder, 'basic_auth.ini');
+  const settings = {
+    default_permission: 'READ',
+    database_uri: `sqlite:///${join(folder, 'basic_auth.db')}`,
+    admin_username: ADMIN.username,
+    admin_password: ADMIN.password,
+    authorization_function: 'mlflow.server.auth:authenticate_request_basic_auth',
   };
-  /** What is empty is left out. */
-  readonly data: {
-    readonly params?: ReadonlyArray<{ readonly key: string; readonly value: string }>;
-    readonly tags?: ReadonlyArray<{ readonly key: string; readonly value: string }>;
-    readonly metrics?: readonly RestMetric[];
+  const lines = Object.entries(settings).map(([name, value]) => `${name} = ${value}`);
+  await writeFile(config, `[mlflow]\n${lines.join('\n')}\n`);
+  return {
+    options: [...options, '--app-name', 'basic-auth'],
+    environment: {
+      MLFLOW_AUTH_CONFIG_PATH: config,
+      MLFLOW_AUTH_ADMIN_PASSWORD: ADMIN.password,
+      MLFLOW_FLASK_SERVER_SECRET_KEY: randomBytes(16).toString('hex'),
+    },
   };
 }
 

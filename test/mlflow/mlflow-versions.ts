@@ -1,8 +1,14 @@
-import { mlflowPython, OLDER_MLFLOWS, PINNED_MLFLOW } from './python-env.js';
+import { AUTH_REQUIREMENTS, mlflowPython, OLDER_MLFLOWS, PINNED_MLFLOW } from './python-env.js';
 
 /** The short form runs against one MLflow, the long form (`HEADRACE_LONG=1`) against older ones too. */
 export const MLFLOWS: readonly string[] =
   process.env['HEADRACE_LONG'] === '1' ? [...OLDER_MLFLOWS, PINNED_MLFLOW] : [PINNED_MLFLOW];
+
+/**
+ * Servers are asked in the short form too: 2.22 is gunicorn without kept-alive connections, 3.4 the first on
+ * uvicorn, both refuse metrics that are sent again (more than 100 keys); so does 3.12 (NaN), and 3.17 doesn't.
+ */
+export const SERVERS: readonly string[] = ['2.22.5', '3.4.0', '3.12.0', PINNED_MLFLOW];
 
 /** Path of the interpreter that has this MLflow. */
 export async function pythonOf(version: string = PINNED_MLFLOW): Promise<string> {
@@ -14,6 +20,11 @@ export async function pythonOf(version: string = PINNED_MLFLOW): Promise<string>
     );
   }
   return python;
+}
+
+/** Path of the interpreter whose MLflow can be served with users and passwords. */
+export function pythonWithAuth(): Promise<string> {
+  return mlflowPython(PINNED_MLFLOW, AUTH_REQUIREMENTS);
 }
 
 /** A program's environment without what would choose an MLflow run or store, and without MLflow's reports to its makers. */

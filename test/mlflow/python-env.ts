@@ -12,8 +12,11 @@ const run = promisify(execFile);
 /** The MLflow that `npm run test:mlflow` always runs against. */
 export const PINNED_MLFLOW = '3.17.2';
 
-/** What the long form (`HEADRACE_LONG=1`) adds, oldest first. */
+/** What the long form (`HEADRACE_LONG=1`) adds where MLflow works on a database file, oldest first. */
 export const OLDER_MLFLOWS: readonly string[] = ['2.22.5', '3.0.1', '3.3.2', '3.4.0', '3.12.0'];
+
+/** What MLflow's app `basic-auth` needs besides MLflow. */
+export const AUTH_REQUIREMENTS: readonly string[] = ['Flask-WTF<2'];
 
 /** These die on start with SQLAlchemy 2.1 ("cannot import name 'FallbackAsyncAdaptedQueuePool'"). */
 const NEEDS_OLD_SQLALCHEMY: ReadonlySet<string> = new Set(['2.22.5', '3.0.1', '3.3.2', '3.4.0']);
@@ -25,12 +28,12 @@ const PYTHON_VERSION = /^3\.1[0-2]\./;
 const INSTALL_TIMEOUT_MS = 15 * 60_000;
 
 /**
- * Path of a Python interpreter that has this MLflow, in a virtual environment outside the tree; made
- * when it is missing, which takes minutes and needs the network.
+ * Path of a Python interpreter that has this MLflow (and `extra` packages), in a virtual environment
+ * outside the tree; made when it is missing, which takes minutes and needs the network.
  */
-export async function mlflowPython(version: string): Promise<string> {
+export async function mlflowPython(version: string, extra: readonly string[] = []): Promise<string> {
   const base = await findPython();
-  const requirements = [`mlflow==${version}`, ...(NEEDS_OLD_SQLALCHEMY.has(version) ? ['sqlalchemy<2.1'] : [])];
+  const requirements = [`mlflow==${version}`, ...(NEEDS_OLD_SQLALCHEMY.has(version) ? ['sqlalchemy<2.1'] : []), ...extra];
   const digest = createHash('sha256')
     .update(JSON.stringify([base, requirements]))
     .digest('hex')

@@ -2,41 +2,35 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ExperimentError, ParamConflictError, RunDeletedError, RunNotFoundError } from '../../src/errors.js';
-import type { Item, MetricItem, Store } from '../../src/store/store.js';
+import type { ExperimentChoice, Item, MetricItem, NewRun, Store } from '../../src/store/store.js';
+import type { StoredExperiment, StoredMetric, StoredRun } from './backstage-tables.js';
 import { failure, newId, newRun } from './calls.js';
-
-export interface StoredRun {
-  readonly name: string;
-  readonly status: string;
-  readonly userId: string;
-  readonly startTime: number;
-  readonly endTime: number | null;
-  readonly experiment: string;
-  readonly artifacts: string;
-}
-
-export interface StoredMetric {
-  readonly key: string;
-  /** NaN as NaN. */
-  readonly value: number;
-  readonly timestamp: number;
-  readonly step: number;
-}
 
 /** A place that stores keep runs in, and what an independent reader finds and does there. */
 export interface Backstage {
-  /** Opened. */
+  /** True: a run has our id there. False: the place chooses one, and `createRun` returns it. */
+  readonly keepsIds: boolean;
+  /** Rounds of a property's test; fewer where each call takes milliseconds. */
+  readonly propertyRuns: number;
+  /** Opened; closed after the test. */
   store(): Promise<Store>;
+  /** An experiment's name that is this place's own, where others share what is behind it. */
+  named(name: string): string;
+  /** Tags that the store gives a new run besides those that it was given. */
+  ownTags(run: NewRun): Record<string, string>;
+  /** Ids of the runs that stand there for a run that we made, or tried to make, with this id of ours. */
+  runsMadeFor(id: string): string[];
   run(runId: string): StoredRun | undefined;
   params(runId: string): Record<string, string>;
   tags(runId: string): Record<string, string>;
   /** Sorted by key, step, timestamp, value. */
   history(runId: string): StoredMetric[];
   latest(runId: string): StoredMetric[];
-  deleteRun(runId: string): void;
-  restoreRun(runId: string): void;
-  deleteExperiment(name: string): void;
-  experiments(): { id: string; name: string; location: string }[];
+  /** MLflow's `Default` and this place's own. */
+  experiments(): StoredExperiment[];
+  deleteRun(runId: string): Promise<void>;
+  restoreRun(runId: string): Promise<void>;
+  deleteExperiment(name: string): Promise<void>;
 }
 
 const param = (key: string, value: string): Item => ({ kind: 'param', key, value });
@@ -54,19 +48,20 @@ export function storeContract(name: string, makePlace: () => Backstage): void {
     test('a new run has every column that MLflow needs to show it', async () => {
       const place = makePlace();
       const store = await place.store();
-      const run = newRun({ experiment: { name: 'digits' }, name: 'first', tags: [['mlflow.user', 'ada']] });
-      expect(await store.createRun(run)).toBe(run.id);
-      const { location } = place.experiments().find((experiment) => experiment.name === 'digits') ?? { location: '' };
-      expect(place.run(run.id)).toEqual({
+      const experiment = place.named('digits');
+      const run = newRun({ experiment: { name: experiment }, name: 'first', tags: [['mlflow.user', 'ada']] });
+      const { id } = await started(place, store, run);
+      const { location } = place.experiments().find(({ name }) => name === experiment) ?? expect.unreachable();
+      expect(place.run(id)).toEqual({
         name: 'first',
         status: 'RUNNING',
         userId: 'ada',
         startTime: 1_700_000_000_000,
         endTime: null,
-        experiment: 'digits',
-        artifacts: `${location}/${run.id}/artifacts`,
+        experiment,
+        artifacts: `${location}/${id}/artifacts`,
       });
-      expect(place.tags(run.id)).toEqual({ 'mlflow.user': 'ada', 'mlflow.runName': 'first' });
+      expect(place.tags(id)).toEqual({ 'mlflow.user': 'ada', 'mlflow.runName': 'first', ...place.ownTags(run) });
     });
 
     test('a run is named by its name, else by its tag, else at random, and the tag says the same', async () => {
@@ -77,46 +72,54 @@ export function storeContract(name: string, makePlace: () => Backstage): void {
         newRun({ tags: [['mlflow.runName', 'tagged']] }),
         newRun(),
       ];
-      for (const run of runs) await store.createRun(run);
-      const names = runs.map(({ id }) => place.run(id)?.name ?? '');
+      const ids: string[] = [];
+      for (const run of runs) ids.push((await started(place, store, run)).id);
+      const names = ids.map((id) => place.run(id)?.name ?? '');
       expect(names).toEqual(['given', 'tagged', expect.stringMatching(/^[a-z]+-[a-z]+-\d{1,3}$/)]);
-      expect(runs.map(({ id }) => place.tags(id)['mlflow.runName'])).toEqual(names);
+      expect(ids.map((id) => place.tags(id)['mlflow.runName'])).toEqual(names);
     });
 
     test('the later of two equal tags of a new run wins', async () => {
       const place = makePlace();
       const run = newRun({ tags: [['a', '1'], ['b', '1'], ['a', '2']] }); // biome-ignore format: pairs
-      await (await place.store()).createRun(run);
-      expect(place.tags(run.id)).toMatchObject({ a: '2', b: '1' });
+      const { id } = await started(place, await place.store(), run);
+      expect(place.tags(id)).toMatchObject({ a: '2', b: '1' });
     });
 
-    test('making a run twice, because the first answer was lost, makes one run with the first name', async () => {
+    test('making a run again, because its answer or its worker was lost, makes one run with the first name', async () => {
       const place = makePlace();
       const store = await place.store();
-      const run = newRun();
-      await store.createRun(run);
-      const before = [place.run(run.id), place.tags(run.id)];
-      await store.createRun(run);
-      expect([place.run(run.id), place.tags(run.id)]).toEqual(before);
+      const run = newRun({ experiment: { name: place.named('once') } });
+      const { id } = await started(place, store, run);
+      const before = [place.run(id), place.tags(id)];
+      for (const again of [store, await place.store()]) {
+        expect(await again.createRun({ ...run, mayExist: true })).toBe(id);
+        expect(place.runsMadeFor(run.id)).toEqual([id]);
+        expect([place.run(id), place.tags(id)]).toEqual(before);
+      }
+    });
+
+    test('a run that a lost worker may have made, and has not, is made', async () => {
+      const place = makePlace();
+      const { id } = await started(place, await place.store(), newRun({ mayExist: true, name: 'made' }));
+      expect(place.run(id)).toMatchObject({ name: 'made', status: 'RUNNING' });
     });
 
     test('the end sets status and time, and saying it twice changes nothing', async () => {
       const place = makePlace();
       const store = await place.store();
-      const run = newRun();
-      await store.createRun(run);
-      for (let i = 0; i < 2; i++) await store.endRun({ runId: run.id, status: 'FAILED', endTime: 1_700_000_009_000 });
-      expect(place.run(run.id)).toMatchObject({ status: 'FAILED', endTime: 1_700_000_009_000 });
+      const { id } = await started(place, store);
+      for (let i = 0; i < 2; i++) await store.endRun({ runId: id, status: 'FAILED', endTime: 1_700_000_009_000 });
+      expect(place.run(id)).toMatchObject({ status: 'FAILED', endTime: 1_700_000_009_000 });
     });
 
     test('the end of a run that is not there, or deleted, is refused', async () => {
       const place = makePlace();
       const store = await place.store();
-      const run = newRun();
-      await store.createRun(run);
-      place.deleteRun(run.id);
+      const { id } = await started(place, store);
+      await place.deleteRun(id);
       const end = (runId: string): Promise<unknown> => failure(store.endRun({ runId, status: 'FINISHED', endTime: 1 }));
-      expect(await end(run.id)).toBeInstanceOf(RunDeletedError);
+      expect(await end(id)).toBeInstanceOf(RunDeletedError);
       expect(await end(newId())).toBeInstanceOf(RunNotFoundError);
     });
   });
@@ -126,27 +129,26 @@ export function storeContract(name: string, makePlace: () => Backstage): void {
       const place = makePlace();
       const store = await place.store();
       const run = newRun({ name: 'kept' });
-      await store.createRun(run);
-      await store.endRun({ runId: run.id, status: 'FINISHED', endTime: 1_700_000_009_000 });
-      const again = newRun({ id: run.id, resume: true, tags: [['again', 'yes']], startTime: 1_800_000_000_000, userId: 'bob' });
-      expect(await store.createRun(again)).toBe(run.id);
-      expect(place.run(run.id)).toMatchObject({
+      const { id } = await started(place, store, run);
+      await store.endRun({ runId: id, status: 'FINISHED', endTime: 1_700_000_009_000 });
+      const again = newRun({ id, resume: true, tags: [['again', 'yes']], startTime: 1_800_000_000_000, userId: 'bob' });
+      expect(await store.createRun(again)).toBe(id);
+      expect(place.run(id)).toMatchObject({
         name: 'kept',
         status: 'RUNNING',
         endTime: 1_700_000_009_000,
         startTime: 1_700_000_000_000,
         userId: 'ada',
       });
-      expect(place.tags(run.id)).toEqual({ 'mlflow.runName': 'kept', again: 'yes' });
+      expect(place.tags(id)).toEqual({ 'mlflow.runName': 'kept', again: 'yes', ...place.ownTags(run) });
     });
 
     test('a name given on resuming renames the run', async () => {
       const place = makePlace();
       const store = await place.store();
-      const run = newRun({ name: 'old' });
-      await store.createRun(run);
-      await store.createRun(newRun({ id: run.id, resume: true, name: 'new' }));
-      expect([place.run(run.id)?.name, place.tags(run.id)['mlflow.runName']]).toEqual(['new', 'new']);
+      const { id } = await started(place, store, newRun({ name: 'old' }));
+      await store.createRun(newRun({ id, resume: true, name: 'new' }));
+      expect([place.run(id)?.name, place.tags(id)['mlflow.runName']]).toEqual(['new', 'new']);
     });
 
     test('resuming an unknown or deleted run is refused and leaves nothing behind', async () => {
@@ -154,12 +156,12 @@ export function storeContract(name: string, makePlace: () => Backstage): void {
       const store = await place.store();
       const unknown = newRun({ resume: true });
       expect(await failure(store.createRun(unknown))).toBeInstanceOf(RunNotFoundError);
-      expect(place.run(unknown.id)).toBeUndefined();
-      const run = newRun();
-      await store.createRun(run);
-      place.deleteRun(run.id);
-      expect(await failure(store.createRun({ ...run, resume: true, tags: [['t', 'x']] }))).toBeInstanceOf(RunDeletedError);
-      expect(place.tags(run.id)).not.toHaveProperty('t');
+      expect(place.runsMadeFor(unknown.id)).toEqual([]);
+      const { id } = await started(place, store);
+      await place.deleteRun(id);
+      const again = newRun({ id, resume: true, tags: [['t', 'x']] });
+      expect(await failure(store.createRun(again))).toBeInstanceOf(RunDeletedError);
+      expect(place.tags(id)).not.toHaveProperty('t');
     });
   });
 
@@ -167,37 +169,48 @@ export function storeContract(name: string, makePlace: () => Backstage): void {
     test('an experiment is made once and found by name and by id afterwards', async () => {
       const place = makePlace();
       const store = await place.store();
-      const choices = [{ name: 'a' }, { name: 'a' }, {}];
-      const runs = choices.map((experiment) => newRun({ experiment }));
-      for (const run of runs) await store.createRun(run);
-      const id = place.experiments().find((experiment) => experiment.name === 'a')?.id;
-      const byId = [newRun({ experiment: { id } }), newRun({ experiment: { id, name: 'a' } })];
-      for (const run of byId) await store.createRun(run);
-      expect([...runs, ...byId].map((run) => place.run(run.id)?.experiment)).toEqual(['a', 'a', 'Default', 'a', 'a']);
-      expect(place.experiments().map((experiment) => experiment.name)).toEqual(['Default', 'a']);
+      const name = place.named('a');
+      const make = async (experiment: ExperimentChoice): Promise<string | undefined> =>
+        place.run((await started(place, store, newRun({ experiment }))).id)?.experiment;
+      expect([await make({ name }), await make({ name }), await make({})]).toEqual([name, name, 'Default']);
+      const id = place.experiments().find((experiment) => experiment.name === name)?.id;
+      expect([await make({ id }), await make({ id, name })]).toEqual([name, name]);
+      expect(place.experiments().map((experiment) => experiment.name)).toEqual(['Default', name]);
     });
 
-    test.each([
+    test('two stores that make one experiment at the same moment make one, and both have their run', async () => {
+      const place = makePlace();
+      const stores = [await place.store(), await place.store()];
+      for (let i = 0; i < 5; i++) {
+        const experiment = { name: place.named(`new ${i}`) };
+        const ids = await Promise.all(stores.map(async (store) => (await started(place, store, newRun({ experiment }))).id));
+        expect(ids.map((id) => place.run(id)?.experiment)).toEqual([experiment.name, experiment.name]);
+      }
+      expect(place.experiments()).toHaveLength(6);
+    });
+
+    test.each<[string, ExperimentChoice]>([
       ['an id that is not there', { id: '4711' }],
       ['an id that is no number', { id: 'mine' }],
       ['a name and an id that disagree', { id: '0', name: 'another' }],
-    ])('%s is refused, and no experiment is made', async (_case, experiment) => {
+    ])('%s is refused, and no experiment is made', async (_case, { id, name: plain }) => {
       const place = makePlace();
       const store = await place.store();
-      const run = newRun({ experiment });
+      const run = newRun({ experiment: { id, name: plain === undefined ? undefined : place.named(plain) } });
       expect(await failure(store.createRun(run))).toBeInstanceOf(ExperimentError);
-      expect(place.run(run.id)).toBeUndefined();
+      expect(place.runsMadeFor(run.id)).toEqual([]);
       expect(place.experiments()).toHaveLength(1);
     });
 
     test('a deleted experiment takes no run and is not made anew', async () => {
       const place = makePlace();
       const store = await place.store();
-      await store.createRun(newRun({ experiment: { name: 'gone' } }));
-      place.deleteExperiment('gone');
-      expect(await failure(store.createRun(newRun({ experiment: { name: 'gone' } })))).toMatchObject({
+      const gone = place.named('gone');
+      await started(place, store, newRun({ experiment: { name: gone } }));
+      await place.deleteExperiment(gone);
+      expect(await failure(store.createRun(newRun({ experiment: { name: gone } })))).toMatchObject({
         code: 'HEADRACE_EXPERIMENT',
-        experiment: 'gone',
+        experiment: gone,
         message: expect.stringContaining('deleted'),
       });
       expect(place.experiments()).toHaveLength(2);
@@ -208,7 +221,7 @@ export function storeContract(name: string, makePlace: () => Backstage): void {
     test('the same value again lands, another one conflicts and names both, the stored one stays', async () => {
       const place = makePlace();
       const store = await place.store();
-      const { id } = await started(store);
+      const { id } = await started(place, store);
       expect(await store.land({ runId: id, items: [param('lr', '0.1'), param('empty', '')] })).toEqual([undefined, undefined]);
       const outcomes = await store.land({
         runId: id,
@@ -222,7 +235,7 @@ export function storeContract(name: string, makePlace: () => Backstage): void {
     test('the same key in two runs is two params', async () => {
       const place = makePlace();
       const store = await place.store();
-      const [a, b] = [await started(store), await started(store)];
+      const [a, b] = [await started(place, store), await started(place, store)];
       await store.land({ runId: a.id, items: [param('lr', '1')] });
       expect(await store.land({ runId: b.id, items: [param('lr', '2')] })).toEqual([undefined]);
       expect([place.params(a.id), place.params(b.id)]).toEqual([{ lr: '1' }, { lr: '2' }]);
@@ -231,7 +244,7 @@ export function storeContract(name: string, makePlace: () => Backstage): void {
     test('a key that stands twice in one batch is judged in order', async () => {
       const place = makePlace();
       const store = await place.store();
-      const { id } = await started(store);
+      const { id } = await started(place, store);
       const outcomes = await store.land({ runId: id, items: [param('k', '1'), param('k', '1'), param('k', '2')] });
       expect(outcomes.map((outcome) => outcome?.code)).toEqual([undefined, undefined, 'HEADRACE_PARAM_CONFLICT']);
       expect(place.params(id)).toEqual({ k: '1' });
@@ -251,7 +264,7 @@ export function storeContract(name: string, makePlace: () => Backstage): void {
           ),
           async (cases) => {
             const store = await place.store();
-            const { id } = await started(store);
+            const { id } = await started(place, store);
             const stored = cases
               .filter(({ kind }) => kind === 'same' || kind === 'other')
               .map(({ key }) => param(`k${key}`, `v${key}`));
@@ -271,13 +284,13 @@ export function storeContract(name: string, makePlace: () => Backstage): void {
             await store.close();
           },
         ),
-        { numRuns: 25 },
+        { numRuns: place.propertyRuns },
       );
     });
     test('keys and values come back as they were: any script, case, quotes, line ends, 6000 emoji', async () => {
       const place = makePlace();
       const store = await place.store();
-      const { id } = await started(store);
+      const { id } = await started(place, store);
       const texts = { größe: 'it\'s "x"\r\n\t', 学习率: '😀'.repeat(6000), A: ' a ', a: '', 'x²': '1e-05' };
       const items = Object.entries(texts).map(([key, value]) => param(key, value));
       expect(await store.land({ runId: id, items })).toEqual(items.map(() => undefined));
@@ -290,7 +303,7 @@ export function storeContract(name: string, makePlace: () => Backstage): void {
     test('NaN, infinities and -0 are stored by MLflow’s rule', async () => {
       const place = makePlace();
       const store = await place.store();
-      const { id } = await started(store);
+      const { id } = await started(place, store);
       const values = [Number.NaN, Infinity, -Infinity, -0, 5e-324, 0.1 + 0.2];
       await store.land({ runId: id, items: values.map((value, i) => metric(`m${i}`, value)) });
       const expected = [Number.NaN, Number.MAX_VALUE, -Number.MAX_VALUE, 0, 5e-324, 0.30000000000000004];
@@ -303,7 +316,7 @@ export function storeContract(name: string, makePlace: () => Backstage): void {
       for (const apart of [false, true]) {
         const place = makePlace();
         const store = await place.store();
-        const { id } = await started(store);
+        const { id } = await started(place, store);
         const items = rows.map(([step, timestamp, value]) => metric('m', value, step, timestamp));
         if (apart) for (const item of items) await store.land({ runId: id, items: [item] });
         else await store.land({ runId: id, items });
@@ -324,7 +337,7 @@ export function storeContract(name: string, makePlace: () => Backstage): void {
       await fc.assert(
         fc.asyncProperty(fc.array(fc.array(row, { maxLength: 80 }), { maxLength: 4 }), async (batches) => {
           const store = await place.store();
-          const { id } = await started(store);
+          const { id } = await started(place, store);
           for (const batch of batches)
             await store.land({ runId: id, items: batch.map((item) => ({ kind: 'metric' as const, ...item })) });
           const model = new Map<string, StoredMetric>();
@@ -339,14 +352,14 @@ export function storeContract(name: string, makePlace: () => Backstage): void {
           expect(place.latest(id)).toEqual(expected);
           await store.close();
         }),
-        { numRuns: 40 },
+        { numRuns: place.propertyRuns },
       );
     });
 
     test('landing a batch twice equals landing it once', async () => {
       const place = makePlace();
       const store = await place.store();
-      const { id } = await started(store);
+      const { id } = await started(place, store);
       const items = [
         ...Array.from({ length: 200 }, (_, i) => metric(`m${i % 7}`, i % 11 === 0 ? Number.NaN : i, i)),
         ...Array.from({ length: 70 }, (_, i) => param(`p${i}`, `${i}`)),
@@ -364,7 +377,7 @@ export function storeContract(name: string, makePlace: () => Backstage): void {
     test('steps and timestamps up to 2^53 - 1 are exact', async () => {
       const place = makePlace();
       const store = await place.store();
-      const { id } = await started(store);
+      const { id } = await started(place, store);
       const large = Number.MAX_SAFE_INTEGER;
       await store.land({ runId: id, items: [metric('m', 1, large, large), metric('n', 1, -large, large - 1)] });
       expect(place.history(id)).toEqual([
@@ -378,7 +391,7 @@ export function storeContract(name: string, makePlace: () => Backstage): void {
     test('the last value wins, within a batch and after it', async () => {
       const place = makePlace();
       const store = await place.store();
-      const { id } = await started(store);
+      const { id } = await started(place, store);
       const many = Array.from({ length: 150 }, (_, i) => tag('many', `${i}`));
       expect(await store.land({ runId: id, items: [tag('t', '1'), tag('t', '2'), ...many] })).toHaveLength(152);
       expect(place.tags(id)).toMatchObject({ t: '2', many: '149' });
@@ -389,7 +402,7 @@ export function storeContract(name: string, makePlace: () => Backstage): void {
     test('mlflow.runName renames the run; an empty one is ignored, as by MLflow', async () => {
       const place = makePlace();
       const store = await place.store();
-      const { id } = await started(store);
+      const { id } = await started(place, store);
       await store.land({
         runId: id,
         items: [tag('mlflow.runName', 'x'), tag('mlflow.runName', 'renamed'), tag('mlflow.runName', '')],
@@ -402,32 +415,32 @@ export function storeContract(name: string, makePlace: () => Backstage): void {
     test('an unknown run refuses each item, a deleted one too until it is restored', async () => {
       const place = makePlace();
       const store = await place.store();
-      const { id } = await started(store);
+      const { id } = await started(place, store);
       const items = [param('p', '1'), metric('m', 1), tag('t', '1')];
       const unknown = newId();
       expect(await store.land({ runId: unknown, items })).toEqual(items.map(() => new RunNotFoundError({ runId: unknown })));
-      place.deleteRun(id);
+      await place.deleteRun(id);
       expect(await store.land({ runId: id, items })).toEqual(items.map(() => new RunDeletedError({ runId: id })));
       expect(place.params(id)).toEqual({});
-      place.restoreRun(id);
+      await place.restoreRun(id);
       expect(await store.land({ runId: id, items })).toEqual(items.map(() => undefined));
     });
 
     test('a run of a deleted experiment takes nothing', async () => {
       const place = makePlace();
       const store = await place.store();
-      const run = newRun({ experiment: { name: 'gone' } });
-      await store.createRun(run);
-      place.deleteExperiment('gone');
-      expect(await store.land({ runId: run.id, items: [param('p', '1')] })).toEqual([new RunDeletedError({ runId: run.id })]);
+      const gone = place.named('gone');
+      const { id } = await started(place, store, newRun({ experiment: { name: gone } }));
+      await place.deleteExperiment(gone);
+      expect(await store.land({ runId: id, items: [param('p', '1')] })).toEqual([new RunDeletedError({ runId: id })]);
     });
 
     test('runs that land in one turn each get their own outcomes, a refused one hurts no other', async () => {
       const place = makePlace();
       const store = await place.store();
-      const [a, b, c] = [await started(store), await started(store), await started(store)];
+      const [a, b, c] = [await started(place, store), await started(place, store), await started(place, store)];
       await store.land({ runId: b.id, items: [param('k', 'stored')] });
-      place.deleteRun(c.id);
+      await place.deleteRun(c.id);
       const landed = await Promise.all([
         store.land({ runId: a.id, items: [param('k', '1'), param('l', '1')] }),
         store.land({ runId: newId(), items: [param('k', '1')] }),
@@ -449,26 +462,27 @@ export function storeContract(name: string, makePlace: () => Backstage): void {
     test('a batch of 10,000 rows of all kinds lands whole', async () => {
       const place = makePlace();
       const store = await place.store();
-      const { id } = await started(store);
+      const { id } = await started(place, store);
+      const before = Object.keys(place.tags(id)).length;
       const items = Array.from({ length: 10_000 }, (_, i) =>
         i % 3 === 0 ? param(`p${i}`, `${i}`) : i % 3 === 1 ? metric('m', i, i) : tag(`t${i}`, `${i}`),
       );
       expect((await store.land({ runId: id, items })).every((outcome) => outcome === undefined)).toBe(true);
-      expect([Object.keys(place.params(id)).length, place.history(id).length, Object.keys(place.tags(id)).length]).toEqual([
-        3334, 3333, 3334,
-      ]);
+      const tags = Object.keys(place.tags(id)).length - before;
+      expect([Object.keys(place.params(id)).length, place.history(id).length, tags]).toEqual([3334, 3333, 3333]);
     });
 
     test('an empty batch is answered', async () => {
-      const store = await makePlace().store();
-      const { id } = await started(store);
+      const place = makePlace();
+      const store = await place.store();
+      const { id } = await started(place, store);
       expect(await store.land({ runId: id, items: [] })).toEqual([]);
     });
 
     test('what another store of the same place wrote is seen: its params conflict, its run can be resumed', async () => {
       const place = makePlace();
       const [one, two] = [await place.store(), await place.store()];
-      const { id } = await started(one);
+      const { id } = await started(place, one);
       await one.land({ runId: id, items: [param('k', 'one')] });
       await two.createRun(newRun({ id, resume: true }));
       expect((await two.land({ runId: id, items: [param('k', 'two')] }))[0]).toMatchObject({
@@ -480,7 +494,7 @@ export function storeContract(name: string, makePlace: () => Backstage): void {
     test('what was asked for before close has landed after it', async () => {
       const place = makePlace();
       const store = await place.store();
-      const { id } = await started(store);
+      const { id } = await started(place, store);
       const landed = store.land({ runId: id, items: [param('k', '1')] });
       await store.close();
       expect(await landed).toEqual([undefined]);
@@ -489,8 +503,12 @@ export function storeContract(name: string, makePlace: () => Backstage): void {
   });
 }
 
-async function started(store: Store): Promise<{ id: string }> {
-  return { id: await store.createRun(newRun()) };
+async function started(place: Backstage, store: Store, run: NewRun = newRun()): Promise<{ id: string }> {
+  const id = await store.createRun(run);
+  if (place.keepsIds) expect(id).toBe(run.id);
+  else expect(id).toMatch(/^[0-9a-f]{32}$/);
+  expect(place.runsMadeFor(run.id)).toEqual([id]);
+  return { id };
 }
 
 /** MLflow's order, NaN as 0. */

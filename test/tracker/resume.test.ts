@@ -46,6 +46,9 @@ describe('startRun({ runId })', () => {
       storedValue: '0.1',
       newValue: '0.2',
       runId: run.id,
+      // The file takes our ids.
+      storeId: undefined,
+      message: expect.stringContaining(`of run ${run.id} is stored`),
     });
     await again.logParam('new', 1);
     await again.end('FAILED');
@@ -187,8 +190,10 @@ describe('the environment, as MLflow’s own client reads it', () => {
     const tracker = stored.tracker();
     const parent = tracker.startRun({ name: 'parent' });
     const child = tracker.startRun({ parentRunId: parent.id });
+    const orphan = tracker.startRun({ parentRunId: 'of another file' });
     await tracker.flush();
     expect(stored.tag(child.id, 'mlflow.parentRunId')).toBe(parent.id);
+    expect(stored.tag(orphan.id, 'mlflow.parentRunId')).toBe('of another file');
     expect(stored.tag(parent.id, 'mlflow.runName')).toBe('parent');
     expect(stored.tag(child.id, 'mlflow.user')).toBeTruthy();
     expect(stored.tag(child.id, 'mlflow.source.type')).toBe('LOCAL');

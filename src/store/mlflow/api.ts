@@ -3,6 +3,7 @@ import { STATUS_CODES } from 'node:http';
 import type { Dispatcher } from 'undici';
 import { VERSION } from '../../version.js';
 import { type Busy, StoreBusyError } from '../store.js';
+import { Connections } from './connections.js';
 import type { ServerSettings } from './server-settings.js';
 
 /**
@@ -56,7 +57,7 @@ export class MlflowApi {
   private readonly origin: string;
   private readonly prefix: string;
   private readonly headers: Record<string, string>;
-  private dispatcher: Dispatcher | undefined;
+  private connections: Connections | undefined;
 
   constructor(server: ServerSettings) {
     this.server = server;
@@ -88,7 +89,7 @@ export class MlflowApi {
       ...(keepAliveMs === undefined ? {} : { keepAliveInitialDelay: keepAliveMs }),
     };
     const options = {
-      connections,
+      connections: 1,
       // With several on one connection a reset leaves the outcome of all of them unknown.
       pipelining: 1,
       keepAliveTimeout: IDLE_MS,
@@ -96,7 +97,7 @@ export class MlflowApi {
       headersTimeout: timeoutMs,
       bodyTimeout: timeoutMs,
     };
-    this.dispatcher =
+    this.connections = new Connections(connections, () =>
       proxy === undefined
         ? new Pool(this.origin, { ...options, connect: { ...secure, ...connect } })
         : // As Python's requests: a tunnel for https, plain forwarding for http.
@@ -106,21 +107,22 @@ export class MlflowApi {
             requestTls: secure,
             proxyTls: secure,
             proxyTunnel: this.origin.startsWith('https:'),
-          });
+          }),
+    );
   }
 
   /** What is on its way gets a moment for its answer. */
   async close(): Promise<void> {
-    const { dispatcher } = this;
-    this.dispatcher = undefined;
-    if (dispatcher === undefined) return;
+    const { connections } = this;
+    this.connections = undefined;
+    if (connections === undefined) return;
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, CLOSE_MS);
     });
-    await Promise.race([dispatcher.close(), late]);
+    await Promise.race([connections.close(), late]);
     clearTimeout(timer);
-    await dispatcher.destroy();
+    await connections.destroy();
   }
 
   get(path: string, query: Readonly<Record<string, string>>): Promise<Answer> {
@@ -133,21 +135,22 @@ export class MlflowApi {
   }
 
   private async call(method: 'GET' | 'POST', path: string, body: string | undefined): Promise<Answer> {
-    if (this.dispatcher === undefined) throw new StoreBusyError('the connection is closed');
+    if (this.connections === undefined) throw new StoreBusyError('the connection is closed');
     let status: number;
     let headers: Dispatcher.ResponseData['headers'];
     let text: string;
+    const request = {
+      origin: this.origin,
+      path: this.prefix + path,
+      method,
+      headers: body === undefined ? this.headers : { ...this.headers, 'content-type': 'application/json' },
+      body: body ?? null,
+    };
     try {
-      const response = await this.dispatcher.request({
-        origin: this.origin,
-        path: this.prefix + path,
-        method,
-        headers: body === undefined ? this.headers : { ...this.headers, 'content-type': 'application/json' },
-        body: body ?? null,
+      [status, headers, text] = await this.connections.lend(async (connection) => {
+        const response = await connection.request(request);
+        return [response.statusCode, response.headers, await response.body.text()];
       });
-      status = response.statusCode;
-      headers = response.headers;
-      text = await response.body.text();
     } catch (error) {
       throw this.unanswered(error);
     }
@@ -210,6 +213,14 @@ export class MlflowApi {
   private withoutSecrets(text: string): string {
     return this.server.secrets.reduce((open, secret) => open.replaceAll(secret, '…'), text);
   }
+}
+
+/** JSON, but not what MLflow's API has there. */
+export function notMlflow(path: string, answer: unknown): ApiBusyError {
+  return new ApiBusyError(
+    `${path} answered ${firstLine(JSON.stringify(answer) ?? '')}: not the answer of an MLflow tracking server; check the uri`,
+    { needsPerson: true, retryAfterMs: PERSON_MS },
+  );
 }
 
 /** Nothing of the request can have reached the server. */

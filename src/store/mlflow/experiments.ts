@@ -1,7 +1,7 @@
 /** Which experiment of the server a run goes to, by MLflow's rules. */
 import { DEFAULT_EXPERIMENT_ID, deletedExperiment, missingExperiment, otherExperiment } from '../experiment-choice.js';
 import type { ExperimentChoice } from '../store.js';
-import { ApiRefusal, type MlflowApi } from './api.js';
+import { ApiRefusal, type MlflowApi, notMlflow } from './api.js';
 
 interface Experiment {
   readonly experiment_id: string;
@@ -80,8 +80,11 @@ export class Experiments {
 
   private async found(path: string, query: Readonly<Record<string, string>>): Promise<Experiment | undefined> {
     try {
+      const answer = await this.api.get(path, query);
       // MLflow's API.
-      return ((await this.api.get(path, query)) as { experiment?: Experiment }).experiment;
+      const { experiment } = answer as { experiment?: Experiment };
+      if (typeof experiment?.experiment_id !== 'string') throw notMlflow(path, answer);
+      return experiment;
     } catch (error) {
       if (error instanceof ApiRefusal && error.errorCode === 'RESOURCE_DOES_NOT_EXIST') return undefined;
       throw error;
@@ -90,9 +93,10 @@ export class Experiments {
 
   private async create(name: string): Promise<Experiment> {
     try {
-      // MLflow's API.
-      const made = (await this.api.post('experiments/create', JSON.stringify({ name }))) as { experiment_id: string };
-      return { experiment_id: made.experiment_id, name, lifecycle_stage: 'active' };
+      const answer = await this.api.post('experiments/create', JSON.stringify({ name }));
+      const { experiment_id } = answer;
+      if (typeof experiment_id !== 'string') throw notMlflow('experiments/create', answer);
+      return { experiment_id, name, lifecycle_stage: 'active' };
     } catch (error) {
       if (!(error instanceof ApiRefusal) || error.errorCode !== 'RESOURCE_ALREADY_EXISTS') throw error;
       // Somebody else made it at the same moment.

@@ -2,9 +2,10 @@
 import { type HeadraceError, RunDeletedError, RunNotFoundError } from '../../errors.js';
 import { cutToCodePoints } from '../../params/length.js';
 import { TAG_VALUE_CODE_POINTS } from '../../params/limits.js';
+import { RUN_ID } from '../run-id.js';
 import { PARENT_RUN_TAG, RUN_NAME_TAG } from '../run-tags.js';
 import type { NewRun, RunEnd } from '../store.js';
-import { ApiBusyError, ApiRefusal, type MlflowApi } from './api.js';
+import { type Answer, ApiBusyError, ApiRefusal, type MlflowApi, notMlflow } from './api.js';
 import type { Experiments } from './experiments.js';
 import { refusedBy } from './refusal.js';
 import { RunState } from './run-state.js';
@@ -59,8 +60,7 @@ export class Runs {
   /** Undefined: the server has no such run. */
   async get(id: string): Promise<StoredRun | undefined> {
     try {
-      // MLflow's API.
-      return ((await this.api.get('runs/get', { run_id: id })) as { run?: StoredRun }).run;
+      return runOf('runs/get', await this.api.get('runs/get', { run_id: id }));
     } catch (error) {
       // 400: an id that can't be one of MLflow's.
       if (error instanceof ApiRefusal && (error.status === 404 || error.status === 400)) return undefined;
@@ -86,9 +86,7 @@ export class Runs {
         if (found !== undefined) return this.use(run.id, found.info.run_id, experimentId);
       }
       try {
-        // MLflow's API.
-        const { run: created } = (await this.api.post('runs/create', body)) as { run: StoredRun };
-        return this.use(run.id, created.info.run_id, experimentId);
+        return this.use(run.id, runOf('runs/create', await this.api.post('runs/create', body)).info.run_id, experimentId);
       } catch (error) {
         if (error instanceof ApiRefusal) {
           this.experiments.forget();
@@ -106,8 +104,10 @@ export class Runs {
 
   async resume(run: NewRun): Promise<string> {
     const { id, stored } = await this.find(run.id);
-    const refusal = this.refusal(run.id, stored);
-    if (id === undefined || refusal !== undefined) throw refusal ?? new RunNotFoundError({ runId: run.id });
+    if (id === undefined) throw new RunNotFoundError({ runId: run.id });
+    if (stored?.info.lifecycle_stage === 'deleted') {
+      throw new RunDeletedError({ runId: run.id, ...(id === run.id ? {} : { storeId: id }) });
+    }
     const tags = new Map(run.tags);
     const name = run.name || tags.get(RUN_NAME_TAG);
     // Setting the name sets the tag.
@@ -236,4 +236,11 @@ export class Runs {
       throw error;
     }
   }
+}
+
+function runOf(path: string, answer: Answer): StoredRun {
+  // MLflow's API; anything else that speaks JSON has no run with an id like that.
+  const { run } = answer as { run?: StoredRun };
+  if (typeof run?.info?.run_id === 'string' && RUN_ID.test(run.info.run_id)) return run;
+  throw notMlflow(path, answer);
 }

@@ -1,0 +1,41 @@
+/** Entry of the process that runs one scenario. */
+import { once } from 'node:events';
+import { isScenario, SCENARIOS } from './scenarios.js';
+
+export interface Order {
+  readonly scenario: string;
+  readonly input: unknown;
+}
+
+/** What a scenario may have the parent do to the way to the server. */
+export type Wish = 'down' | 'up';
+
+export type TellParent = (wish: Wish) => Promise<void>;
+
+export type Reply = { readonly wish: Wish } | { readonly result: unknown } | { readonly error: string };
+
+const tellParent: TellParent = async (wish) => {
+  const done = once(process, 'message');
+  process.send?.({ wish } satisfies Reply);
+  await done;
+};
+
+async function reply({ scenario, input }: Order): Promise<Reply> {
+  try {
+    if (!isScenario(scenario)) throw new Error('no such scenario');
+    const module = await SCENARIOS[scenario]();
+    // process.ts was checked to send each scenario what it takes.
+    return { result: await module.scenario(input as never, tellParent) };
+  } catch (error) {
+    return { error: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+  }
+}
+
+// Keeps the process alive while a scenario waits for what would not.
+const alive = setInterval(() => {}, 60_000);
+// The first message is the order; those after it say that a wish was granted.
+const [order] = (await once(process, 'message')) as [Order]; // sent by process.ts and by nobody else
+const answer = await reply(order);
+clearInterval(alive);
+// What a scenario left running must not keep the process.
+process.send?.(answer, () => process.exit());
