@@ -1,5 +1,5 @@
 /** The server is away, or does not let us in: nothing fails, nothing is lost, nothing is there twice. */
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { FlushTimeoutError, type Receipt, RingFullError, type Run, type Tracker } from '../../src/index.js';
 import { failureOf, until } from '../tracker/waiting.js';
 import { UNAUTHENTICATED } from './refusal.js';
@@ -13,7 +13,15 @@ const QUICK = { retry: { minTimeout: 20, maxTimeout: 100 } };
 
 const warnings = useWarnings();
 
-afterEach(() => void vi.unstubAllEnvs());
+/** The environment is read while a tracker is made, and by then no other test has had its turn. */
+function impatient(served: Served): Tracker {
+  vi.stubEnv('MLFLOW_HTTP_REQUEST_TIMEOUT', '0.3');
+  try {
+    return served.tracker(QUICK);
+  } finally {
+    vi.unstubAllEnvs();
+  }
+}
 
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
@@ -219,6 +227,38 @@ describe.concurrent('a worker that dies', () => {
   );
 });
 
+describe.concurrent('a request without an answer', () => {
+  test('is given up after MLFLOW_HTTP_REQUEST_TIMEOUT and sent again; a late first try overtakes no later tag', async ({
+    onTestFinished,
+  }) => {
+    const served = await Served.start({}, onTestFinished);
+    const tracker = impatient(served);
+    const run = tracker.startRun();
+    await run.flush();
+    const late = served.fake.fault(LOG_BATCH, { hang: 'before applying' });
+    await run.setTag('phase', 'one');
+    served.fake.afterApplying({ ...LOG_BATCH, body: '"two"' }, () => late.release());
+    await run.setTag('phase', 'two');
+    expect(served.tags(await run.storeId)).toEqual({ phase: 'two' });
+    await run.end();
+    expect(served.tags(await run.storeId)).toEqual({ phase: 'two' });
+  });
+
+  test('to make a run: one active run at the end, though the first try was done late', async ({ onTestFinished }) => {
+    const served = await Served.start({}, onTestFinished);
+    const tracker = impatient(served);
+    const late = served.fake.fault({ path: 'runs/create' }, { hang: 'before applying' });
+    const run = tracker.startRun();
+    for (let i = 0; i < 10; i++) run.logMetric('loss', i, i);
+    await run.flush();
+    late.release();
+    expect(served.fake.state.activeRuns().length).toBe(2);
+    await run.end();
+    expect(served.fake.state.activeRuns().map(({ id }) => id)).toEqual([await run.storeId]);
+    await expectSteps(served, run, 10);
+  });
+});
+
 describe('a full ring while the server is away', () => {
   test('onFull reject: the record is refused at once; what was accepted lands, and nothing else', async () => {
     const served = await Served.start();
@@ -262,37 +302,5 @@ describe('a full ring while the server is away', () => {
     await run.flush({ throwOnFailure: false });
     await run.logParam('after', 1);
     expect(served.params(await run.storeId)).toEqual({ after: '1' });
-  });
-});
-
-describe('a request without an answer', () => {
-  test('is given up after MLFLOW_HTTP_REQUEST_TIMEOUT and sent again; a late first try overtakes no later tag', async () => {
-    vi.stubEnv('MLFLOW_HTTP_REQUEST_TIMEOUT', '0.3');
-    const served = await Served.start();
-    const tracker = served.tracker(QUICK);
-    const run = tracker.startRun();
-    await run.flush();
-    const late = served.fake.fault(LOG_BATCH, { hang: 'before applying' });
-    await run.setTag('phase', 'one');
-    served.fake.afterApplying({ ...LOG_BATCH, body: '"two"' }, () => late.release());
-    await run.setTag('phase', 'two');
-    expect(served.tags(await run.storeId)).toEqual({ phase: 'two' });
-    await run.end();
-    expect(served.tags(await run.storeId)).toEqual({ phase: 'two' });
-  });
-
-  test('to make a run: one active run at the end, though the first try was done late', async () => {
-    vi.stubEnv('MLFLOW_HTTP_REQUEST_TIMEOUT', '0.3');
-    const served = await Served.start();
-    const tracker = served.tracker(QUICK);
-    const late = served.fake.fault({ path: 'runs/create' }, { hang: 'before applying' });
-    const run = tracker.startRun();
-    for (let i = 0; i < 10; i++) run.logMetric('loss', i, i);
-    await run.flush();
-    late.release();
-    expect(served.fake.state.activeRuns().length).toBe(2);
-    await run.end();
-    expect(served.fake.state.activeRuns().map(({ id }) => id)).toEqual([await run.storeId]);
-    await expectSteps(served, run, 10);
   });
 });

@@ -15,9 +15,6 @@ const IDLE_MS = 4000;
 /** Undici's own default; a host that doesn't answer at all is told sooner than a slow answer. */
 const CONNECT_MS = 10_000;
 
-/** A connection of a lane that stops may still bring an answer; the end of the process waits 500 ms for the worker. */
-const CLOSE_MS = 250;
-
 /** Credentials don't mend by themselves within seconds, and servers lock out who hammers them. */
 const PERSON_MS = 30_000;
 
@@ -111,27 +108,41 @@ export class MlflowApi {
     );
   }
 
-  /** What is on its way gets a moment for its answer. */
+  /** What is on its way fails. */
   async close(): Promise<void> {
     const { connections } = this;
     this.connections = undefined;
-    if (connections === undefined) return;
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, CLOSE_MS);
-    });
-    await Promise.race([connections.close(), late]);
-    clearTimeout(timer);
-    await connections.destroy();
+    await connections?.destroy();
   }
 
   get(path: string, query: Readonly<Record<string, string>>): Promise<Answer> {
-    return this.call('GET', `${path}?${new URLSearchParams(query).toString()}`, undefined);
+    return this.repeated(() => this.call('GET', `${path}?${new URLSearchParams(query).toString()}`, undefined));
   }
 
-  /** `body`: JSON text, because for a batch the order of fields and the spelling of numbers matter. */
-  post(path: string, body: string): Promise<Answer> {
+  /**
+   * For what may be done twice. `body`: JSON text, because for a batch the order of fields and the spelling of
+   * numbers matter. `onDoubt`: called when a try had no answer, so that the server may do it yet.
+   */
+  post(path: string, body: string, onDoubt?: () => void): Promise<Answer> {
+    return this.repeated(() => this.call('POST', path, body), onDoubt);
+  }
+
+  /** For what makes another one each time. */
+  postOnce(path: string, body: string): Promise<Answer> {
     return this.call('POST', path, body);
+  }
+
+  /** One broken connection tells nothing about the server: it may have been kept too long. The second try is at once. */
+  private async repeated(call: () => Promise<Answer>, onDoubt?: () => void): Promise<Answer> {
+    for (let again = false; ; again = true) {
+      try {
+        return await call();
+      } catch (error) {
+        if (!(error instanceof ApiBusyError)) throw error;
+        if (error.mayHaveLanded) onDoubt?.();
+        if (!error.reset || again) throw error;
+      }
+    }
   }
 
   private async call(method: 'GET' | 'POST', path: string, body: string | undefined): Promise<Answer> {

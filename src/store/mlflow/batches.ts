@@ -171,25 +171,12 @@ class Landing {
   }
 
   private tried(request: Request): Promise<unknown> {
-    let resets = 0;
-    return pRetry(() => this.once(request), {
+    return pRetry(() => this.api.post('runs/log-batch', request.body, () => this.noteDoubt(request.places)), {
       retries: POISON_TRIES - 1,
       minTimeout: POISON_PAUSE_MS,
       randomize: true,
-      shouldRetry: ({ error }) =>
-        error instanceof ApiBusyError &&
-        // One broken connection tells nothing about the server: it may have been kept too long.
-        (error.status === 500 || (error.reset && resets++ === 0)),
+      shouldRetry: ({ error }) => error instanceof ApiBusyError && error.status === 500,
     });
-  }
-
-  private async once(request: Request): Promise<void> {
-    try {
-      await this.api.post('runs/log-batch', request.body);
-    } catch (error) {
-      if (error instanceof ApiBusyError && error.mayHaveLanded) this.noteDoubt(request.places);
-      throw error;
-    }
   }
 
   private checkBody(): string {

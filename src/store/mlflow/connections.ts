@@ -31,11 +31,6 @@ export class Connections {
     }
   }
 
-  /** Waits for what is on its way. */
-  async close(): Promise<void> {
-    await Promise.all(this.all.map((connection) => connection.close()));
-  }
-
   /** What is on its way fails. */
   async destroy(): Promise<void> {
     await Promise.all(this.all.map((connection) => connection.destroy()));

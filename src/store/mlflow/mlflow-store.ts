@@ -1,4 +1,5 @@
 /** Runs on an MLflow tracking server, over its REST API. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { BatchLimits } from '../../options.js';
 import type { Batch, NewRun, Outcome, RunEnd, Store } from '../store.js';
 import { MlflowApi } from './api.js';
@@ -6,6 +7,9 @@ import { Batches } from './batches.js';
 import { Experiments } from './experiments.js';
 import { Runs } from './runs.js';
 import type { ServerSettings } from './server-settings.js';
+
+/** What is on its way when a lane stops may still have its answer; the end of the process waits 500 ms for the worker. */
+const CLOSE_MS = 250;
 
 export interface MlflowStoreOptions {
   readonly server: ServerSettings;
@@ -18,6 +22,7 @@ export class MlflowStore implements Store {
   private readonly api: MlflowApi;
   private readonly runs: Runs;
   private readonly batches: Batches;
+  private readonly calls = new Set<Promise<unknown>>();
 
   constructor({ server, limits }: MlflowStoreOptions) {
     this.api = new MlflowApi(server);
@@ -29,7 +34,26 @@ export class MlflowStore implements Store {
     return this.api.open();
   }
 
-  async createRun(run: NewRun): Promise<string> {
+  createRun(run: NewRun): Promise<string> {
+    return this.underway(this.makeRun(run));
+  }
+
+  land(batch: Batch): Promise<readonly Outcome[]> {
+    return this.underway(this.batches.land(batch));
+  }
+
+  endRun(end: RunEnd): Promise<void> {
+    return this.underway(this.finishRun(end));
+  }
+
+  async close(): Promise<void> {
+    const late = new AbortController();
+    await Promise.race([Promise.allSettled(this.calls), sleep(CLOSE_MS, undefined, { signal: late.signal })]);
+    late.abort();
+    await this.api.close();
+  }
+
+  private async makeRun(run: NewRun): Promise<string> {
     if (!run.resume) return this.runs.create(run);
     const id = await this.runs.resume(run);
     const items = run.tags.map(([key, value]) => ({ kind: 'tag', key, value }) as const);
@@ -37,17 +61,18 @@ export class MlflowStore implements Store {
     return id;
   }
 
-  land(batch: Batch): Promise<readonly Outcome[]> {
-    return this.batches.land(batch);
-  }
-
-  async endRun(end: RunEnd): Promise<void> {
+  private async finishRun(end: RunEnd): Promise<void> {
     await this.batches.settleTags(this.runs.state(end.runId));
     await this.runs.end(end);
     this.runs.forget(end.runId);
   }
 
-  close(): Promise<void> {
-    return this.api.close();
+  private async underway<T>(call: Promise<T>): Promise<T> {
+    this.calls.add(call);
+    try {
+      return await call;
+    } finally {
+      this.calls.delete(call);
+    }
   }
 }

@@ -83,10 +83,10 @@ export class Runs {
     for (let again = false; ; again = true) {
       if (run.mayExist || this.inDoubt.has(run.id)) {
         const [found] = await this.withOwnId(run.id, [experimentId], 'ACTIVE_ONLY');
-        if (found !== undefined) return this.use(run.id, found.info.run_id, experimentId);
+        if (found !== undefined) return this.use(run, found.info.run_id, experimentId);
       }
       try {
-        return this.use(run.id, runOf('runs/create', await this.api.post('runs/create', body)).info.run_id, experimentId);
+        return this.use(run, runOf('runs/create', await this.api.postOnce('runs/create', body)).info.run_id, experimentId);
       } catch (error) {
         if (error instanceof ApiRefusal) {
           this.experiments.forget();
@@ -178,9 +178,9 @@ export class Runs {
     });
   }
 
-  private use(ownId: string, id: string, experimentId: string): string {
+  private use({ id: ownId, mayExist }: NewRun, id: string, experimentId: string): string {
     const state = this.state(id);
-    if (this.inDoubt.delete(ownId)) {
+    if (this.inDoubt.delete(ownId) || mayExist) {
       state.twin = { ownId, experimentId, lookAt: performance.now() + TWIN_MS, pauseMs: 2 * TWIN_MS };
     }
     this.remember(ownId, id);
@@ -229,12 +229,9 @@ export class Runs {
   }
 
   private async update(state: RunState, fields: Readonly<Record<string, string | number>>): Promise<void> {
-    try {
-      await this.api.post('runs/update', JSON.stringify({ run_id: state.id, ...fields }));
-    } catch (error) {
-      if (error instanceof ApiBusyError && error.mayHaveLanded) state.statusInDoubt = true;
-      throw error;
-    }
+    await this.api.post('runs/update', JSON.stringify({ run_id: state.id, ...fields }), () => {
+      state.statusInDoubt = true;
+    });
   }
 }
 
