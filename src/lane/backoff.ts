@@ -5,7 +5,7 @@ import type { StoreBusyError } from '../store/store.js';
  * Between two tries once the retry budget is used up, and while somebody has to mend something first: soon
  * enough for whoever waits for it, and seldom enough to go on for days (a server's log takes 120 lines an hour).
  */
-export const PROBE_MS = 30_000;
+const PROBE_MS = 30_000;
 
 /** A Retry-After of hours is a mistake of somebody's; so long is respected, and a quota's window is rarely longer. */
 const MAX_RETRY_AFTER_MS = 600_000;

@@ -81,10 +81,10 @@ export class Outage {
   }
 
   /** The store has answered: it took the call, or refused it for good. */
-  answered(passage?: Passage): void {
+  answered({ isProbe }: Passage): void {
     this.answers++;
     // Only a probe was sent after the trouble began.
-    if (passage?.isProbe) this.open();
+    if (isProbe) this.open();
   }
 
   /** The store did not take the call. Returns the error to give up with when it is not to come again. */

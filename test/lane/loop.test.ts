@@ -48,8 +48,16 @@ class Looping {
 
   start(slot: number, about: Partial<RunRequest> = {}): void {
     const request: RunRequest = {
-      ...{ id: `run-${slot}`, resume: false, experiment: { id: '0' }, name: undefined, userId: 'u', startTime: 1 },
-      ...{ tags: [], scriptPath: '', parentRunId: undefined, context: undefined },
+      id: `run-${slot}`,
+      resume: false,
+      experiment: { id: '0' },
+      name: undefined,
+      userId: 'u',
+      startTime: 1,
+      tags: [],
+      scriptPath: '',
+      parentRunId: undefined,
+      context: undefined,
       ...about,
     };
     this.log(slot, 1, Kind.Run, '', JSON.stringify(request));
@@ -70,6 +78,10 @@ class Looping {
   stop(): void {
     Atomics.store(this.signals, Signal.Stop, StopRequest.GiveUp);
     this.ring.wake();
+  }
+
+  get retries(): number {
+    return this.signals[Signal.Retries] as number; // a fixed word
   }
 
   get state(): number {
@@ -187,4 +199,16 @@ describe('while requests are away for long', () => {
     expect(performance.now() - startedAt).toBeLessThan(1000);
     expect([lane.state, lane.settled(1)]).toEqual([WorkerState.Closed, 0]);
   });
+});
+
+test('a stop while the server is away ends the tries', async () => {
+  const { served, lane } = await scene({ retry: { minTimeout: 1, maxTimeout: 1 } });
+  await served.fake.goDown();
+  lane.start(1);
+  await until('some tries', () => lane.retries > 3);
+  lane.stop();
+  await lane.ended;
+  const tries = lane.retries;
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect([lane.retries, lane.settled(1)]).toEqual([tries, 0]);
 });

@@ -108,8 +108,16 @@ class Scene {
   create(runId: string): Promise<Settlement> {
     const queue = new RunQueue(0, runId);
     const request = {
-      ...{ id: runId, resume: true, experiment: {}, name: undefined, userId: 'u', startTime: 0, tags: [] },
-      ...{ scriptPath: '', parentRunId: undefined, context: undefined },
+      id: runId,
+      resume: true,
+      experiment: {},
+      name: undefined,
+      userId: 'u',
+      startTime: 0,
+      tags: [],
+      scriptPath: '',
+      parentRunId: undefined,
+      context: undefined,
     };
     return this.sender.perform(queue, { kind: 'create', request, seq: 1, stretch: { end: 0, left: 0 } });
   }

@@ -211,6 +211,13 @@ export class MlflowApi {
   private unanswered(error: unknown): ApiBusyError {
     const code = codeOf(error);
     const message = this.withoutSecrets(describe(error));
+    if (/WRONG_VERSION_NUMBER|ERR_SSL_PACKET_LENGTH_TOO_LONG|HPE_INVALID/.test(code)) {
+      const other = this.origin.startsWith('https:') ? 'http' : 'https';
+      return new ApiBusyError(`${message}; perhaps the server speaks ${other}: check the uri`, {
+        needsPerson: true,
+        retryAfterMs: PERSON_MS,
+      });
+    }
     if (/CERT|SELF_SIGNED|UNABLE_TO_|ERR_TLS|ERR_SSL|^EPROTO$/.test(code)) {
       return new ApiBusyError(
         `${message}; for a certificate of your own set MLFLOW_TRACKING_SERVER_CERT_PATH, and MLFLOW_TRACKING_CLIENT_CERT_PATH if the server wants one`,
@@ -291,7 +298,9 @@ function codeOf(error: unknown): string {
 function describe(error: unknown): string {
   if (error instanceof AggregateError && error.message === '') return error.errors.map(describe).join(', ');
   const code = codeOf(error);
-  const message = error instanceof Error ? error.message : String(error);
+  // OpenSSL's are of several lines, and say it best in a field of their own.
+  const reason = error instanceof Error && 'reason' in error && typeof error.reason === 'string' ? error.reason : undefined;
+  const message = reason ?? (error instanceof Error ? error.message : String(error)).replace(/\s+/g, ' ');
   return code === '' || message.includes(code) ? message : `${message} (${code})`;
 }
 
