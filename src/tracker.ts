@@ -240,10 +240,15 @@ class LaneTracker implements Tracker, RunHost, Exiting, LaneEvents {
   private lastWords(runs: readonly LaneRun[]): string[] {
     const { report, count } = this.report(runs, true);
     const lines: string[] = [];
+    const { display } = this.settings.location;
+    const late = `within ${this.settings.exitTimeoutMs} ms`;
+    const why = this.storeError === undefined ? '' : `; the ${this.storeError.message}`;
+    const open = runs.filter(({ ledger }) => ledger.settled() < ledger.issued).length;
     if (report.pending > 0) {
-      const why = this.storeError === undefined ? '' : `; the ${this.storeError.message}`;
+      lines.push(`${report.pending} of ${report.accepted} records had not landed in ${display} ${late} and are lost${why}`);
+    } else if (open > 0) {
       lines.push(
-        `${report.pending} of ${report.accepted} records had not landed in ${this.settings.location.display} within ${this.settings.exitTimeoutMs} ms and are lost${why}`,
+        `the end of ${open} ${open === 1 ? 'run' : 'runs'} was not stored in ${display} ${late}; all records were${why}`,
       );
     }
     if (count > 0) lines.push(new LogFailuresError({ errors: report.failures, count }).message);

@@ -3,6 +3,9 @@ import type { StoreBusyError } from '../store/store.js';
 import { wantedPauseMs } from './backoff.js';
 import type { RunQueue } from './run-queue.js';
 
+/** Servers are restarted within seconds. A program that waits for longer should not look as if it hung. */
+const LONG_MS = 10_000;
+
 export interface StoreWatcher {
   down(error: StoreUnavailableError): void;
   up(): void;
@@ -16,6 +19,7 @@ export class Alarm {
   private readonly storeName: string;
   private isRaised = false;
   private isPersonTold = false;
+  private isLengthTold = false;
   private readonly runs = new Set<RunQueue>();
 
   constructor(watcher: StoreWatcher, storeName: string) {
@@ -23,12 +27,17 @@ export class Alarm {
     this.storeName = storeName;
   }
 
-  /** The store takes nothing. */
-  raise(error: StoreBusyError): void {
+  /** The store takes nothing, for so long. */
+  raise(error: StoreBusyError, elapsedMs: number): void {
     if (!this.isRaised) this.watcher.down(this.meaning(error));
     this.isRaised = true;
     // It may have been away first, and have come back with a complaint.
-    if (error.needsPerson && !this.isPersonTold) this.ask(error);
+    if (error.needsPerson && !this.isPersonTold) {
+      this.ask(error);
+    } else if (elapsedMs > LONG_MS && !this.isLengthTold && !this.isPersonTold) {
+      this.isLengthTold = true;
+      this.watcher.notice(`${this.meaning(error).message}; what is logged waits`);
+    }
     this.isPersonTold ||= error.needsPerson;
   }
 
@@ -36,6 +45,7 @@ export class Alarm {
     if (!this.isRaised) return;
     this.isRaised = false;
     this.isPersonTold = false;
+    this.isLengthTold = false;
     this.watcher.up();
   }
 

@@ -199,7 +199,7 @@ export class Sender {
     this.abort.signal.throwIfAborted();
     const end = this.outage.failed(passage, error);
     if (this.outage.isDown && error.scope === 'store') {
-      if (this.store.remote || this.outage.elapsedMs > DOWN_AFTER_MS) this.alarm.raise(error);
+      if (this.store.remote || this.outage.elapsedMs > DOWN_AFTER_MS) this.alarm.raise(error, this.outage.elapsedMs);
     } else if (error.needsPerson) {
       this.alarm.raiseFor(queue, error);
     }

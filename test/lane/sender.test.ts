@@ -128,6 +128,7 @@ class Scene {
 }
 
 const DOWN = 'down: store http://host: connect ECONNREFUSED';
+const LONG = 'notice: store http://host: connect ECONNREFUSED; what is logged waits';
 
 describe('an outage of a server', () => {
   beforeEach(() => {
@@ -149,11 +150,11 @@ describe('an outage of a server', () => {
     // One at a time: 100, 200, 400, 800 ms, then every second, and the time of each call.
     expect(scene.store.calls.length - 100).toBeLessThan(25);
     expect(scene.retries).toBe(scene.store.calls.length);
-    expect(scene.told).toEqual([DOWN]);
+    expect(scene.told).toEqual([DOWN, LONG]);
     scene.store.answer = () => undefined;
     await vi.advanceTimersByTimeAsync(1000 + 2 * RUN_MS);
     expect(await Promise.all(sent)).toEqual(sent.map(() => LANDED));
-    expect(scene.told).toEqual([DOWN, 'up']);
+    expect(scene.told).toEqual([DOWN, LONG, 'up']);
   });
 
   test('keeps the order of each run, and lands everything once', async () => {
@@ -193,7 +194,7 @@ describe('an outage of a server', () => {
     scene.store.answer = () => undefined;
     await vi.advanceTimersByTimeAsync(30_100);
     expect(await sent).toEqual(LANDED);
-    expect(scene.told).toEqual([DOWN, 'up']);
+    expect(scene.told).toEqual([DOWN, LONG, 'up']);
   });
 
   test('is not ended by hammering when the server says how long to wait', async () => {
@@ -290,6 +291,22 @@ describe('an outage of a server', () => {
     await vi.advanceTimersByTimeAsync(31_000);
     await Promise.all(sent);
     expect(scene.told).toEqual([DOWN, notice, 'up']);
+  });
+
+  test('that lasts is told to whoever sits before the terminal, once', async () => {
+    const scene = new Scene();
+    scene.store.answer = () => {
+      throw busy();
+    };
+    const sent = scene.send('a', '1');
+    await vi.advanceTimersByTimeAsync(9000);
+    expect(scene.told).toEqual([DOWN]);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(scene.told).toEqual([DOWN, LONG]);
+    scene.store.answer = () => undefined;
+    await vi.advanceTimersByTimeAsync(31_000);
+    await sent;
+    expect(scene.told).toEqual([DOWN, LONG, 'up']);
   });
 
   test('costs a call nothing while there is none', async () => {

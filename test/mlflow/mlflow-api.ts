@@ -32,9 +32,12 @@ export class MlflowApi {
     this.#headers = credentials === undefined ? {} : { Authorization: basic(credentials) };
   }
 
-  /** Whatever the answer is, as it came. `body` of a POST: what JSON can say, or a text that goes as it is. */
+  /**
+   * Whatever the answer is, as it came. `path`: of a call, or from the root where it begins with a slash. `body` of a
+   * POST: what JSON can say, or a text that goes as it is.
+   */
   async ask(method: 'GET' | 'POST', path: string, body: unknown): Promise<Answer> {
-    const url = `${this.url}/api/2.0/mlflow/${path}`;
+    const url = this.url + (path.startsWith('/') ? path : `/api/2.0/mlflow/${path}`);
     const response =
       method === 'GET'
         ? // What JSON gives for a query: names and texts.

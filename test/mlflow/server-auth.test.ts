@@ -112,8 +112,8 @@ describe.concurrent('what only a person can mend', () => {
     expect(refused()).toBe(2);
     expectNoSecret(inspect([told, tracker.stats(), tracker], { depth: 20, showHidden: true }), BOB);
 
-    const permission = { experiment_id: experiment, username: BOB.username, permission: 'EDIT' };
-    await place.server.post('experiments/permissions/create', permission);
+    const permission = { username: BOB.username, resource_type: 'experiment', resource_id: experiment, permission: 'EDIT' };
+    await place.server.post('/api/3.0/mlflow/users/permissions/grant', permission);
     await Promise.all(receipts);
     expect(refused()).toBeLessThanOrEqual(4);
     for (const run of waiting) {
@@ -128,7 +128,6 @@ describe.concurrent('what only a person can mend', () => {
   test('a program with a wrong password ends in time, says why, and shows no secret', async ({ expect }) => {
     const wrong = { username: 'ada', password: 'a-wrong-guess-of-it' };
     const { code, said, ms } = await programs(wrong, place.server.url);
-    // It says that not all was stored by its status as well.
     expect(said).toMatch(/401/);
     expect(said).toMatch(/MLFLOW_TRACKING_USERNAME/);
     expect(said).toMatch(/listener: /);
@@ -188,7 +187,6 @@ async function programs(
     for (const event of ['error', 'backend-down']) tracker.on(event, (error) => console.log('listener:', error));
     const run = tracker.startRun({ experiment: 'of a program', params: { lr: 0.1 } });
     run.logMetric('loss', 1);
-    run.storeId.catch((error) => console.log('storeId:', error));
     try {
       console.log('report:', await run.flush({ timeoutMs: 3000 }));
     } catch (error) {

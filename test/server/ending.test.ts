@@ -29,9 +29,28 @@ describe('a process that ends while the server is away', () => {
     const accepted = /accepted (\d+)/.exec(ended.stdout)?.[1];
     expect(Number(accepted)).toBe(2000);
     expect(ownLines(ended)).toEqual([
-      expect.stringMatching(new RegExp(`^headrace: 2000 of 2000 records had not landed in ${served.fake.url} within 600 ms`)),
+      expect.stringMatching(
+        new RegExp(
+          `^headrace: 2000 of 2000 records had not landed in ${served.fake.url} within 600 ms and are lost; the store .*ECONNREFUSED`,
+        ),
+      ),
     ]);
     expect(ended.stderr + ended.stdout).not.toMatch(/hunter|YWRhOmh1bnRlckAy/);
+  });
+
+  test('says that runs are left without their end when nothing else is', async () => {
+    const served = await Served.start();
+    const child = plays('has nothing but ends to store', served, { exitTimeoutMs: 300 });
+    await child.said('ready');
+    await served.fake.goDown();
+    child.say('go');
+    expect(ownLines(await child.ended)).toEqual([
+      expect.stringMatching(
+        new RegExp(
+          `^headrace: the end of 2 runs was not stored in ${served.fake.url} within 300 ms; all records were; the store`,
+        ),
+      ),
+    ]);
   });
 
   test('ends at once at the second Ctrl-C', async () => {
