@@ -49,9 +49,10 @@ const KINDS: ReadonlyArray<readonly [value: unknown, js: string, python: string]
   [Object('boxed'), 'boxed', 'boxed'],
 ];
 
+// biome-ignore format: a table
 const VALUES: readonly number[] = [
-  ...[Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, -0, 0, 5e-324, -5e-324, 0.1 + 0.2, 1 / 3, 1e21, 1e-7],
-  ...[Number.MAX_VALUE, -Number.MAX_VALUE, Number.MAX_SAFE_INTEGER, 2 ** 64, 123_456_789_012_345_680],
+  Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, -0, 0, 5e-324, -5e-324, 0.1 + 0.2, 1 / 3, 1e21, 1e-7,
+  Number.MAX_VALUE, -Number.MAX_VALUE, Number.MAX_SAFE_INTEGER, 2 ** 64, 123_456_789_012_345_680,
 ];
 const STEPS: readonly number[] = [
   0,
