@@ -35,7 +35,7 @@ export function* requests(
   if (!open.isEmpty) yield open.close();
 }
 
-export function metricValue(value: number): string {
+function metricValue(value: number): string {
   if (Number.isFinite(value)) return JSON.stringify(value);
   return Number.isNaN(value) ? '"NaN"' : value > 0 ? '"Infinity"' : '"-Infinity"';
 }
