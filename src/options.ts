@@ -33,7 +33,7 @@ export interface RetryOptions {
   retries?: number;
   /** Default: SQLite 50, a server MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR (seconds), else 250. */
   minTimeout?: number;
-  /** Default: SQLite 5000, a server 30,000. */
+  /** Default: SQLite 500, a server 30,000. */
   maxTimeout?: number;
   /** Default 2. */
   factor?: number;
@@ -207,7 +207,8 @@ function batchLimits(check: OptionCheck, kind: StoreLocation['kind']): BatchLimi
 /** Option, then environment, then default. */
 function retryPolicy(check: OptionCheck, kind: StoreLocation['kind'], env: NodeJS.ProcessEnv): RetryPolicy {
   const told = kind === 'server' ? retryEnvironment(env) : undefined;
-  const [shortest, longest] = kind === 'server' ? [250, 30_000] : [50, 5000];
+  // A try at a locked file is a system call, and whoever waits for the lock's end should not wait long after it.
+  const [shortest, longest] = kind === 'server' ? [250, 30_000] : [50, 500];
   // A ceiling that was asked for wins over a floor that was not.
   const ceiling = check.number('maxTimeout', Number.POSITIVE_INFINITY, 0);
   const minTimeout = check.number('minTimeout', Math.min(told?.minTimeout ?? shortest, ceiling), 0);

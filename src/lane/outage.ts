@@ -1,5 +1,4 @@
 import { setMaxListeners } from 'node:events';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { StoreUnavailableError } from '../errors.js';
 import type { RetryPolicy } from '../options.js';
 import type { StoreBusyError } from '../store/store.js';
@@ -74,7 +73,7 @@ export class Outage {
   /** Resolves when the call may go to the store. */
   async turn(passage: Passage): Promise<void> {
     this.signal.throwIfAborted();
-    if (passage.pauseMs > 0) await sleep(passage.pauseMs, undefined, { signal: this.signal });
+    if (passage.pauseMs > 0) await this.pause(passage.pauseMs);
     passage.pauseMs = 0;
     passage.isProbe = this.isDown && (await this.inLine());
     passage.openings = this.openings;
@@ -100,6 +99,8 @@ export class Outage {
     if (!wasProbe && this.isDown) {
       // Sent before the gate closed: no try of its own, but what the store asks for holds.
       this.probeAt = Math.max(this.probeAt, performance.now() + wantedPauseMs(error));
+      // Also if a probe that is on its way already opens the gate.
+      passage.pauseMs = wantedPauseMs(error);
       return undefined;
     }
     this.backoff ??= new Backoff(this.policy, this.endless);
@@ -126,6 +127,21 @@ export class Outage {
     if (pauseMs === undefined) return this.unavailable(error, passage.backoff);
     passage.pauseMs = pauseMs;
     return undefined;
+  }
+
+  private pause(ms: number): Promise<void> {
+    const { signal } = this;
+    return new Promise((resolve, reject) => {
+      const abort = (): void => {
+        clearTimeout(timer);
+        reject(signal.reason);
+      };
+      const timer = setTimeout(() => {
+        signal.removeEventListener('abort', abort);
+        resolve();
+      }, ms);
+      signal.addEventListener('abort', abort, { once: true });
+    });
   }
 
   private inLine(): Promise<boolean> {

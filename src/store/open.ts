@@ -15,7 +15,7 @@ export interface StorePlace {
 
 /** The store for a place; nothing of it is touched before its `open`. */
 export function openStore({ location, cwd, durability, batch }: StorePlace, pulse: Pulse): Store {
-  if (location.kind === 'server') return new MlflowStore({ server: location.server, limits: batch });
+  if (location.kind === 'server') return new MlflowStore({ server: location.server, limits: batch, pulse });
   const { path, display } = location;
   return new SqliteStore({ path, display, cwd, durability, version: VERSION, pulse });
 }

@@ -236,7 +236,35 @@ describe('an outage of a server', () => {
     slow();
     await vi.advanceTimersByTimeAsync(0);
     expect(scene.told).toEqual([DOWN, 'up']);
-    vi.useRealTimers();
+    await vi.advanceTimersByTimeAsync(500);
+    expect(await late).toEqual(LANDED);
+  });
+
+  test('leaves the wait that the server asked of a call to it, though another opens the gate meanwhile', async () => {
+    const scene = new Scene();
+    let refuse = (): void => undefined;
+    const land = scene.store.land.bind(scene.store);
+    scene.store.land = async (batch) => {
+      if (batch.runId !== 'slow' || scene.store.calls.includes('slow')) return await land(batch);
+      scene.store.calls.push('slow');
+      return await new Promise((_resolve, reject) => {
+        refuse = () => reject(busy({ retryAfterMs: 5000 }));
+      });
+    };
+    const late = scene.send('slow', '1');
+    scene.store.answer = () => {
+      throw busy();
+    };
+    const sent = scene.send('a', '1');
+    await vi.advanceTimersByTimeAsync(RUN_MS);
+    scene.store.answer = () => undefined;
+    // Its probe is on the way.
+    while (scene.store.calls.filter((call) => call === 'a1').length < 2) await vi.advanceTimersByTimeAsync(1);
+    refuse();
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(await sent).toEqual(LANDED);
+    expect(scene.store.landed).not.toContain('slow1');
+    await vi.advanceTimersByTimeAsync(5000);
     expect(await late).toEqual(LANDED);
   });
 

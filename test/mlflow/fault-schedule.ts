@@ -65,11 +65,11 @@ export class FaultSchedule {
   /** The fault that the request meets; `call` is what it asks of MLflow's API. `isAgain`: the same run's creation was asked for before. */
   next(call: string, isAgain: boolean): Fault | undefined {
     this.#untilDue--;
-    // A run is made once, and other faults may well have that one request: its own goes first.
-    if (call === 'runs/create' && !isAgain && this.#cards.includes('creation forwarded late')) {
-      return this.#deal(this.#cards.indexOf('creation forwarded late'));
-    }
-    if (this.#untilDue > 0) return undefined;
+    // A run is made once: each creation meets a fault, and best its own.
+    const isCreation = call === 'runs/create' && !isAgain;
+    const own = isCreation ? this.#cards.indexOf('creation forwarded late') : -1;
+    if (own >= 0) return this.#deal(own);
+    if (this.#untilDue > 0 && !isCreation) return undefined;
     const fits = (fault: Fault): boolean =>
       !isOfOneCall(fault) || (fault === 'batch forwarded late' && call === 'runs/log-batch');
     if (!this.#cards.some(fits)) this.#cards.push(...this.#shuffled());

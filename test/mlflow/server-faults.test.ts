@@ -58,9 +58,9 @@ describe.each(VERSIONS)('MLflow %s', (version) => {
       const faults = all.filter((fault) => keepsConnections || fault !== 'idle connection closed');
       const proxy = await startProxy(server, { seed: SEED, faults, every: [3, 5] }, context);
       const isAll = all === FAULTS;
-      const rounds = isLong ? 15 : isAll ? 6 : 4;
+      const rounds = isLong ? 15 : isAll ? 5 : 3;
       const size = { params: isAll ? 20 : 12, steps: 40 };
-      await works(server, proxy, { workers, runs: isAll ? 6 : 4, rounds, size }, context);
+      await works(server, proxy, { workers, runs: isAll ? 5 : 3, rounds, size }, context);
       expect(proxy.neverFired()).toEqual([]);
       if (failure.includes('too soon')) expect(proxy.hurried).toBe(0);
     });
@@ -74,7 +74,7 @@ describe.each(VERSIONS)('MLflow %s', (version) => {
         await server.lockDatabase(1000 * (CLIENT_TIMEOUT_S + 1) + 500);
       }
     };
-    await works(server, proxy, { workers: 2, runs: 4, rounds: 6, size: { params: 5, steps: 20 }, meanwhile }, context);
+    await works(server, proxy, { workers: 2, runs: 3, rounds: 5, size: { params: 5, steps: 20 }, meanwhile }, context);
     // The server was busy for longer than the client waits.
     expect(proxy.givenUp).toBeGreaterThan(0);
   });

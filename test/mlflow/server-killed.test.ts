@@ -10,8 +10,6 @@ import { activeRuns, NO_FAULTS, SEED, SMALL, startProxy, VERSIONS, works } from 
 import type { MlflowApi } from './mlflow-api.js';
 import { MortalServer } from './mortal-server.js';
 
-const RECORDS = 3000;
-
 /** From the start of the program to the first record; the run is made meanwhile, or not yet. */
 const DELAYS_MS: readonly number[] = [0, 300, 900];
 
@@ -41,9 +39,10 @@ describe.each(VERSIONS)('MLflow %s', (version) => {
       '502 with an HTML page',
     ];
     const proxy = await startProxy(server, { seed: SEED, faults, every: [3, 5] }, context);
-    for (const { ended, said, stored, statuses } of await stopped(server, proxy, 25_000)) {
+    const records = 1500;
+    for (const { ended, said, stored, statuses } of await stopped(server, proxy, { records, exitTimeoutMs: 25_000 })) {
       expect([ended.code, ended.signal, ownLines(ended)]).toEqual([null, 'SIGINT', []]);
-      expect([said.accepted, stored, statuses]).toEqual([RECORDS, RECORDS, ['KILLED']]);
+      expect([said.accepted, stored, statuses]).toEqual([records, records, ['KILLED']]);
     }
     expect(proxy.neverFired()).toEqual([]);
   });
@@ -57,7 +56,7 @@ describe.each(VERSIONS)('MLflow %s', (version) => {
     ];
     const proxy = await startProxy(server, { seed: SEED, faults, every: [2, 3] }, context);
     const exitTimeoutMs = 2500;
-    for (const { ended, said, stored, acknowledged } of await stopped(server, proxy, exitTimeoutMs)) {
+    for (const { ended, said, stored, acknowledged } of await stopped(server, proxy, { records: 4000, exitTimeoutMs })) {
       expect([ended.code, ended.signal]).toEqual([null, 'SIGINT']);
       expect(ended.endingMs).toBeLessThan(exitTimeoutMs + 500 + 1500);
       const what = `of ${said.accepted} records had not landed in ${proxy.url} within ${exitTimeoutMs} ms`;
@@ -78,7 +77,7 @@ describe.each(VERSIONS)('MLflow %s', (version) => {
       await server.kill();
       await server.start();
     };
-    await works(server, proxy, { workers: 2, runs: 4, rounds: 10, size: { params: 5, steps: 20 }, meanwhile }, context);
+    await works(server, proxy, { workers: 2, runs: 3, rounds: 10, size: { params: 5, steps: 20 }, meanwhile }, context);
     expect(proxy.unserved).toBeGreaterThan(0);
   });
 });
@@ -93,15 +92,25 @@ interface Stopped {
   readonly statuses: readonly string[];
 }
 
-/** Programs that log at once, and get a Ctrl-C with everything on its way. */
-function stopped(server: MlflowApi, proxy: FaultProxy, exitTimeoutMs: number): Promise<Stopped[]> {
-  return Promise.all(DELAYS_MS.map((delayMs) => stoppedAfter(server, proxy, exitTimeoutMs, delayMs)));
+interface Program {
+  readonly records: number;
+  readonly exitTimeoutMs: number;
 }
 
-async function stoppedAfter(server: MlflowApi, proxy: FaultProxy, exitTimeoutMs: number, delayMs: number): Promise<Stopped> {
+/** Programs that log at once, and get a Ctrl-C with everything on its way. */
+function stopped(server: MlflowApi, proxy: FaultProxy, program: Program): Promise<Stopped[]> {
+  return Promise.all(DELAYS_MS.map((delayMs) => stoppedAfter(delayMs, server, proxy, program)));
+}
+
+async function stoppedAfter(
+  delayMs: number,
+  server: MlflowApi,
+  proxy: FaultProxy,
+  { records, exitTimeoutMs }: Program,
+): Promise<Stopped> {
   const experiment = `stopped ${randomUUID()}`;
   const options = { uri: proxy.url, experiment, exitTimeoutMs, ...SMALL };
-  const plan: Plan = { way: 'SIGINT', records: RECORDS, delayMs, handlerFirst: false, options };
+  const plan: Plan = { way: 'SIGINT', records, delayMs, handlerFirst: false, options };
   const env = { MLFLOW_HTTP_REQUEST_TIMEOUT: String(CLIENT_TIMEOUT_S) };
   const ended = await new Child('dying.ts', [JSON.stringify(plan)], env).ended;
   const endedAt = performance.now();

@@ -51,6 +51,7 @@ export class Served {
     const store = new MlflowStore({
       server: this.settings(settings),
       limits: { maxParams: 100, maxMetrics: 1000, maxTags: 100, maxEntities: 1000, maxBytes: 900_000, lingerMs: 0 },
+      pulse: { beat: () => undefined, pause: () => undefined },
     });
     this.ends.push(() => store.close());
     await store.open();

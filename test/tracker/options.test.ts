@@ -125,7 +125,7 @@ describe('a server’s settings', () => {
 
   test.each<[of: string, options: TrackerOptions, env: Variables, policy: Partial<RetryPolicy>]>([
     ['nothing that is set', {}, {}, {}],
-    ['a file', { uri: FILE }, { ...FACTOR, ...JITTER }, { minTimeout: 50, maxTimeout: 5000 }],
+    ['a file', { uri: FILE }, { ...FACTOR, ...JITTER }, { minTimeout: 50, maxTimeout: 500 }],
     ['the environment', {}, { MLFLOW_HTTP_REQUEST_MAX_RETRIES: '5', ...FACTOR }, { retries: 5, minTimeout: 3000 }],
     [
       'an option',

@@ -1,8 +1,9 @@
 /** One call of MLflow's REST API: what is sent, and what an answer means. */
 import { STATUS_CODES } from 'node:http';
+import { createRequire } from 'node:module';
 import type { Dispatcher } from 'undici';
 import { VERSION } from '../../version.js';
-import { type Busy, StoreBusyError } from '../store.js';
+import { type Busy, type Pulse, StoreBusyError } from '../store.js';
 import { Connections } from './connections.js';
 import type { ServerSettings } from './server-settings.js';
 
@@ -70,9 +71,12 @@ export class MlflowApi {
   }
 
   /** Connects to nothing yet: MLflow 2's workers are blocked by a connection that sends no request. */
-  async open(): Promise<void> {
-    // Here and not above: a lane that writes to a file has no use for 15 MB of HTTP client.
-    const { Pool, ProxyAgent } = await import('undici');
+  open(pulse: Pulse): void {
+    // Here and not above: a lane that writes to a file has no use for 15 MB of HTTP client. In one go: on a busy machine it
+    // takes seconds, and a sign of life in the middle of it would make the rest look like death to a caller that waits.
+    pulse.pause();
+    const { Pool, ProxyAgent }: typeof import('undici') = createRequire(import.meta.url)('undici');
+    pulse.beat();
     const { timeoutMs, connections, tls, proxy, keepAliveMs } = this.server;
     const secure = {
       rejectUnauthorized: tls.verify,

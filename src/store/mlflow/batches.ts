@@ -27,6 +27,11 @@ export class Batches {
   private readonly api: MlflowApi;
   private readonly runs: Runs;
   private readonly limits: BatchLimits;
+  /**
+   * By a batch's items, which come again unchanged when a request had no answer: taking a batch apart needs several
+   * requests, and would never end if it began anew at every fault.
+   */
+  private readonly unfinished = new WeakMap<readonly Item[], Landing>();
 
   constructor(api: MlflowApi, runs: Runs, limits: BatchLimits) {
     this.api = api;
@@ -36,10 +41,14 @@ export class Batches {
 
   async land({ runId, items }: Batch): Promise<readonly Outcome[]> {
     const state = this.runs.state(runId);
-    const landing = new Landing(this.api, this.runs, this.limits, state, await this.withServerIds(items));
+    const begun = this.unfinished.get(items);
+    const landing =
+      begun?.state === state ? begun : new Landing(this.api, this.runs, this.limits, state, await this.withServerIds(items));
+    this.unfinished.set(items, landing);
     const outcomes = await landing.outcomes();
     if (items.some(({ kind, key }) => kind === 'tag' && state.doubtful.has(key))) await this.settleTags(state);
     await this.runs.removeTwin(state, false);
+    this.unfinished.delete(items);
     return outcomes;
   }
 
@@ -82,9 +91,11 @@ class Landing {
   private readonly api: MlflowApi;
   private readonly runs: Runs;
   private readonly limits: BatchLimits;
-  private readonly state: RunState;
+  readonly state: RunState;
   private readonly items: readonly Item[];
   private readonly found: Outcome[];
+  /** Places that have landed or are refused. */
+  private readonly settled = new Set<number>();
   /** Refuses whatever is left. */
   private over: HeadraceError | undefined;
 
@@ -98,7 +109,8 @@ class Landing {
   }
 
   async outcomes(): Promise<readonly Outcome[]> {
-    await this.send(this.withoutConflicts(this.items.map((_item, place) => place)));
+    const places = this.items.map((_item, place) => place).filter((place) => !this.settled.has(place));
+    await this.send(this.withoutConflicts(places));
     return this.found;
   }
 
@@ -114,12 +126,13 @@ class Landing {
     try {
       await this.post(request);
       this.noteTags(request.places);
+      this.settle(request.places);
       return;
     } catch (error) {
       if (!(error instanceof ApiRefusal)) throw error;
       refusal = error;
     }
-    if (refusal.status !== 413 && refusal.status !== 500) {
+    if (refusal.status !== 413 && refusal.status !== 500 && !hasStoredMetric(refusal)) {
       const stored = await this.runs.get(this.state.id);
       const ofRun = this.runs.refusal(this.state.id, stored);
       if (ofRun !== undefined) {
@@ -142,6 +155,7 @@ class Landing {
     const stored = hasStoredMetric(refusal);
     if (places.length === 1 || places.every((place) => place === named)) {
       if (!(stored && this.items[places[0] as number]?.kind === 'metric')) this.refuse(places, refusedBy(this.state.id, refusal)); // one at least
+      this.settle(places);
       return;
     }
     const parts = stored ? [places.filter((place) => !this.isNaNRow(place)), places.filter((place) => this.isNaNRow(place))] : [];
@@ -192,12 +206,18 @@ class Landing {
       const storedValue = this.state.storedParam(item.key);
       if (storedValue === undefined || storedValue === item.value) return true;
       this.found[place] = new ParamConflictError({ runId: this.state.id, key: item.key, storedValue, newValue: item.value });
+      this.settled.add(place);
       return false;
     });
   }
 
   private refuse(places: readonly number[], error: HeadraceError): void {
     for (const place of places) this.found[place] ??= error;
+    this.settle(places);
+  }
+
+  private settle(places: readonly number[]): void {
+    for (const place of places) this.settled.add(place);
   }
 
   private noteTags(places: readonly number[]): void {

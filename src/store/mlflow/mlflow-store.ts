@@ -1,7 +1,7 @@
 /** Runs on an MLflow tracking server, over its REST API. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BatchLimits } from '../../options.js';
-import type { Batch, NewRun, Outcome, RunEnd, Store } from '../store.js';
+import type { Batch, NewRun, Outcome, Pulse, RunEnd, Store } from '../store.js';
 import { MlflowApi } from './api.js';
 import { Batches } from './batches.js';
 import { Experiments } from './experiments.js';
@@ -15,23 +15,26 @@ export interface MlflowStoreOptions {
   readonly server: ServerSettings;
   /** Of one request. */
   readonly limits: BatchLimits;
+  readonly pulse: Pulse;
 }
 
 export class MlflowStore implements Store {
   readonly remote = true;
+  private readonly pulse: Pulse;
   private readonly api: MlflowApi;
   private readonly runs: Runs;
   private readonly batches: Batches;
   private readonly calls = new Set<Promise<unknown>>();
 
-  constructor({ server, limits }: MlflowStoreOptions) {
+  constructor({ server, limits, pulse }: MlflowStoreOptions) {
+    this.pulse = pulse;
     this.api = new MlflowApi(server);
     this.runs = new Runs(this.api, new Experiments(this.api));
     this.batches = new Batches(this.api, this.runs, limits);
   }
 
-  open(): Promise<void> {
-    return this.api.open();
+  async open(): Promise<void> {
+    this.api.open(this.pulse);
   }
 
   createRun(run: NewRun): Promise<string> {
