@@ -47,8 +47,9 @@ export class Batches {
     this.unfinished.set(items, landing);
     const outcomes = await landing.outcomes();
     if (items.some(({ kind, key }) => kind === 'tag' && state.doubtful.has(key))) await this.settleTags(state);
-    await this.runs.removeTwin(state, false);
     this.unfinished.delete(items);
+    // Nobody waits for it: what landed has landed. What fails now is looked for again, and at the end of the run.
+    this.runs.removeTwin(state, false).catch(() => undefined);
     return outcomes;
   }
 
