@@ -17,6 +17,8 @@ export interface ServerOptions {
   readonly workers?: number;
   /** MLflow's app with users, passwords and permissions; needs the packages of `pythonWithAuth`. */
   readonly app?: 'basic-auth';
+  /** Default: one that is free. */
+  readonly port?: number;
 }
 
 /** A `mlflow server` over a database file. Asked as its administrator where it has one. */
@@ -63,10 +65,10 @@ export class MlflowServer extends MlflowApi {
     python: string,
     folder: string,
     databaseUri: string,
-    { workers = 1, app }: ServerOptions = {},
+    { workers = 1, app, port: given }: ServerOptions = {},
   ): Promise<MlflowServer> {
     const options = ['--backend-store-uri', databaseUri, '--workers', String(workers)];
-    const port = await freePort();
+    const port = given ?? (await freePort());
     const server =
       app === undefined
         ? new MlflowServer({ python, folder, options, environment: {} }, port, undefined)
@@ -83,6 +85,14 @@ export class MlflowServer extends MlflowApi {
   /** What it printed, the last of it. */
   get log(): string {
     return this.#said;
+  }
+
+  /** SIGKILL to all of its processes, whatever they are doing. */
+  async kill(): Promise<void> {
+    process.off('exit', this.#killAtExit);
+    const closed = this.#ended ? undefined : once(this.#process, 'close');
+    this.#kill('SIGKILL');
+    await closed;
   }
 
   async stop(): Promise<void> {
@@ -156,7 +166,7 @@ async function guarded(folder: string, options: readonly string[]): Promise<Pick
   };
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();

@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createTracker, LogFailuresError, ParamConflictError, type Run, type Tracker } from '../../src/index.js';
+import { COMMON_CONFIG, COMMON_CONFIG_FILE } from './common-config.js';
 import { MlflowClient } from './mlflow-client.js';
 import { pythonOf, SERVERS } from './mlflow-versions.js';
 import type { SeenRun } from './seen.js';
@@ -199,36 +200,18 @@ describe.each(SERVERS)('MLflow %s', (version) => {
   });
 
   test("with valueFormat 'python' the same config of Python and headrace never conflicts", async () => {
-    const config = {
-      lr: 0.1,
-      tiny: 1e-5,
-      smaller: 1.5e-7,
-      huge: 1e21,
-      epochs: 3,
-      negative: -17,
-      amp: true,
-      half: false,
-      nothing: null,
-      empty: '',
-      name: "it's",
-      units: [64, 32, 'relu', null, true, 0.5],
-      nested: [[1, "it's"], []],
-      unicode: ['größe', '学习', '😀', '\u200b', '\n'],
-    };
-    const text =
-      '{"one": 1.0, "power": 1e3, "big": 12345678901234567890, "sixteen": 1e16, "list": [1.0, 2], "minus": -0.0, "small": 1E-05}';
     const file = join(place.folder, 'config.json');
-    await writeFile(file, text);
+    await writeFile(file, COMMON_CONFIG_FILE);
     const python = createTracker({ uri, valueFormat: 'python' });
     const stored: unknown[] = [];
     for (const first of ['Python', 'headrace']) {
       const runId = await client.call(uri, 'create_run', { experiment_id: '0' });
       const theirs = async (): Promise<void> => {
-        await client.script(uri, { start: { run_id: runId }, params: config, params_file: file });
+        await client.script(uri, { start: { run_id: runId }, params: COMMON_CONFIG, params_file: file });
       };
       const ours = async (): Promise<void> => {
         const run = python.startRun({ runId });
-        await run.logParams(config);
+        await run.logParams(COMMON_CONFIG);
         await run.logConfig(file);
         await run.end();
       };
@@ -243,7 +226,7 @@ describe.each(SERVERS)('MLflow %s', (version) => {
     expect([report.failed, report.pending]).toEqual([0, 0]);
     const [params, ...others] = stored;
     for (const other of others) expect(other).toEqual(params);
-    expect(params).toHaveLength(Object.keys(config).length + Object.keys(JSON.parse(text)).length);
+    expect(params).toHaveLength(Object.keys(COMMON_CONFIG).length + Object.keys(JSON.parse(COMMON_CONFIG_FILE)).length);
     expect(params).toContainEqual(['tiny', '1e-05']);
     expect(params).toContainEqual(['one', '1.0']);
     expect(params).toContainEqual(['units', "[64, 32, 'relu', None, True, 0.5]"]);

@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createTracker, LogFailuresError, ParamConflictError, type Tracker } from '../../src/index.js';
+import { COMMON_CONFIG, COMMON_CONFIG_FILE } from './common-config.js';
 import { faults, query } from './database.js';
 import { DatabaseFolder } from './database-folder.js';
 import { MlflowClient, MlflowException } from './mlflow-client.js';
@@ -186,34 +187,16 @@ test.each([
 );
 
 test("with valueFormat 'python' the same config of Python and headrace never conflicts", async () => {
-  const config = {
-    lr: 0.1,
-    tiny: 1e-5,
-    smaller: 1.5e-7,
-    huge: 1e21,
-    epochs: 3,
-    negative: -17,
-    amp: true,
-    half: false,
-    nothing: null,
-    empty: '',
-    name: "it's",
-    units: [64, 32, 'relu', null, true, 0.5],
-    nested: [[1, "it's"], []],
-    unicode: ['größe', '学习', '😀', '\u200b', '\n'],
-  };
-  const text =
-    '{"one": 1.0, "power": 1e3, "big": 12345678901234567890, "sixteen": 1e16, "list": [1.0, 2], "minus": -0.0, "small": 1E-05}';
-  await writeFile(folder.file('config.json'), text);
+  await writeFile(folder.file('config.json'), COMMON_CONFIG_FILE);
   const python = createTracker({ uri, valueFormat: 'python' });
   for (const first of ['Python', 'headrace']) {
     const runId = await client.call(uri, 'create_run', { experiment_id: '0' });
     const theirs = async (): Promise<void> => {
-      await client.script(uri, { start: { run_id: runId }, params: config, params_file: folder.file('config.json') });
+      await client.script(uri, { start: { run_id: runId }, params: COMMON_CONFIG, params_file: folder.file('config.json') });
     };
     const ours = async (): Promise<void> => {
       const run = python.startRun({ runId });
-      await run.logParams(config);
+      await run.logParams(COMMON_CONFIG);
       await run.logConfig(folder.file('config.json'));
       await run.end();
     };
@@ -221,7 +204,9 @@ test("with valueFormat 'python' the same config of Python and headrace never con
     await ours();
     if (first === 'headrace') await theirs();
     const { params } = await client.run(uri, runId);
-    expect(params.map(([key]) => key)).toEqual([...Object.keys(config), ...Object.keys(JSON.parse(text))].toSorted());
+    expect(params.map(([key]) => key)).toEqual(
+      [...Object.keys(COMMON_CONFIG), ...Object.keys(JSON.parse(COMMON_CONFIG_FILE))].toSorted(),
+    );
     expect(params).toContainEqual(['tiny', '1e-05']);
     expect(params).toContainEqual(['one', '1.0']);
   }

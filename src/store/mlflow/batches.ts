@@ -152,26 +152,30 @@ class Landing {
   /** Nothing more is known: the fault is found by sending less, in the order logged. */
   private async takeApart(request: Request, refusal: ApiRefusal): Promise<void> {
     const { places } = request;
+    const [only] = places;
+    if (only !== undefined && places.length === 1) {
+      const isStored = hasStoredMetric(refusal) && this.items[only]?.kind === 'metric';
+      if (isStored) this.settle(places);
+      else this.refuse(places, refusedBy(this.state.id, refusal));
+      return;
+    }
+    for (const part of this.parts(request, refusal)) {
+      if (part.length > 0) await this.send(part);
+    }
+  }
+
+  private parts(request: Request, refusal: ApiRefusal): readonly (readonly number[])[] {
+    const { places } = request;
+    const nanRows = hasStoredMetric(refusal) ? places.filter((place) => this.isNaNRow(place)) : [];
+    if (nanRows.length > 0 && nanRows.length < places.length) {
+      return [places.filter((place) => !this.isNaNRow(place)), nanRows];
+    }
     const named = namedPlace(refusal, request);
-    const stored = hasStoredMetric(refusal);
-    if (places.length === 1 || places.every((place) => place === named)) {
-      if (!(stored && this.items[places[0] as number]?.kind === 'metric')) this.refuse(places, refusedBy(this.state.id, refusal)); // one at least
-      this.settle(places);
-      return;
-    }
-    const parts = stored ? [places.filter((place) => !this.isNaNRow(place)), places.filter((place) => this.isNaNRow(place))] : [];
-    if (parts.every((part) => part.length > 0) && parts.length > 0) {
-      for (const part of parts) await this.send(part);
-      return;
-    }
     const at = named === undefined ? -1 : places.indexOf(named);
     const half = places.length >>> 1;
-    const cuts = at < 0 ? [half] : [at, at + 1];
-    let from = 0;
-    for (const to of [...cuts, places.length]) {
-      if (to > from) await this.send(places.slice(from, to));
-      from = to;
-    }
+    return at < 0
+      ? [places.slice(0, half), places.slice(half)]
+      : [places.slice(0, at), places.slice(at, at + 1), places.slice(at + 1)];
   }
 
   private async post(request: Request): Promise<void> {
