@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { OptionError } from './errors.js';
 import { isCapacity } from './ring/layout.js';
 import { retryEnvironment } from './store/mlflow/environment.js';
@@ -46,6 +47,14 @@ export interface RetryOptions {
   randomize?: boolean;
 }
 
+/** Where records are kept on this machine until the store has them. */
+export interface JournalOptions {
+  /** Folder of all journals. Default: HEADRACE_DIR, else `.headrace` under the current folder. */
+  dir?: string;
+  /** Bytes that one lane's journal may take. Default Infinity. */
+  maxBytes?: number;
+}
+
 export interface TrackerOptions {
   /**
    * A file: `sqlite:///relative.db` or `sqlite:////absolute.db`. A server: `http(s)://host:port/prefix`, `databricks`
@@ -61,8 +70,12 @@ export interface TrackerOptions {
   ringBytes?: number;
   batch?: BatchOptions;
   retry?: RetryOptions;
-  /** `memory` and `os`: commits survive the end of the process. `fsync`: each survives a power cut. Default `os`. Of a SQLite file. */
+  /**
+   * `os`: what is durable survives the end of the process. `fsync`: also a power cut. `memory`: as `os` for what has
+   * landed, and no journal keeps what has not. Default `os`.
+   */
   durability?: 'memory' | 'os' | 'fsync';
+  journal?: JournalOptions;
   /** A full ring: wait for room, or refuse the record at once. Default `block`. */
   onFull?: 'block' | 'reject';
   /** Milliseconds that `onFull: 'block'` waits at most, then RingFullError. Default 5000. */
@@ -90,6 +103,9 @@ export interface Settings {
   readonly batch: BatchLimits;
   readonly retry: RetryPolicy;
   readonly durability: 'memory' | 'os' | 'fsync';
+  readonly journal: Required<JournalOptions>;
+  /** Nothing goes to the store: the journal is where records land. */
+  readonly offline: boolean;
   readonly onFull: 'block' | 'reject';
   readonly blockTimeoutMs: number;
   readonly separator: '.' | '/';
@@ -143,6 +159,7 @@ export function resolveOptions(options: TrackerOptions, env: NodeJS.ProcessEnv, 
     'batch',
     'retry',
     'durability',
+    'journal',
     'onFull',
     'blockTimeoutMs',
     'separator',
@@ -172,6 +189,8 @@ export function resolveOptions(options: TrackerOptions, env: NodeJS.ProcessEnv, 
       env,
     ),
     durability: check.oneOf('durability', 'os', ['memory', 'os', 'fsync']),
+    journal: journalSettings(check.child('journal', ['dir', 'maxBytes']), env, cwd),
+    offline: env.HEADRACE_OFFLINE === '1',
     onFull: check.oneOf('onFull', 'block', ['block', 'reject']),
     blockTimeoutMs: check.number('blockTimeoutMs', 5000, 0),
     separator: check.oneOf('separator', '.', ['.', '/']),
@@ -201,6 +220,13 @@ function batchLimits(check: OptionCheck, kind: StoreLocation['kind']): BatchLimi
     maxEntities: limit('maxEntities'),
     maxBytes: limit('maxBytes'),
     lingerMs: check.number('lingerMs', 0, 0),
+  };
+}
+
+function journalSettings(check: OptionCheck, env: NodeJS.ProcessEnv, cwd: string): Required<JournalOptions> {
+  return {
+    dir: resolve(cwd, check.text('dir', env.HEADRACE_DIR || '.headrace')),
+    maxBytes: check.number('maxBytes', Number.POSITIVE_INFINITY, 0),
   };
 }
 

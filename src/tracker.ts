@@ -48,7 +48,7 @@ class LaneTracker implements Tracker, RunHost, Exiting, LaneEvents {
 
   constructor(settings: Settings) {
     this.settings = settings;
-    this.lanes = Array.from({ length: settings.workers }, () => new Lane(settings, this));
+    this.lanes = Array.from({ length: settings.workers }, (_, number) => new Lane(settings, number, this));
     finishAtExit(this);
   }
 

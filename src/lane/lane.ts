@@ -15,6 +15,7 @@ import { Signal, StopRequest, WorkerState } from './signals.js';
 import {
   type LaneControl,
   type LaneMemory,
+  type LaneSettings,
   type LaneTask,
   laneSettings,
   newLaneMemory,
@@ -57,7 +58,7 @@ export class Lane implements SettlementSource, VerdictListener {
   private readonly memory: LaneMemory;
   private readonly signals: Int32Array;
   private readonly verdicts: VerdictReader;
-  private readonly settings: Settings;
+  private readonly settings: LaneSettings;
   private readonly events: LaneEvents;
   private pool: Piscina | undefined;
   private readonly slots: RunSlots;
@@ -77,8 +78,9 @@ export class Lane implements SettlementSource, VerdictListener {
   /** The worker died too often: nothing lands any more. */
   broken: HeadraceError | undefined;
 
-  constructor(settings: Settings, events: LaneEvents) {
-    this.settings = settings;
+  /** `number`: from 0, among those of the tracker. */
+  constructor(settings: Settings, number: number, events: LaneEvents) {
+    this.settings = laneSettings(settings, number);
     this.events = events;
     this.memory = newLaneMemory(settings.ringBytes);
     this.ring = new RingProducer(this.memory.ring);
@@ -311,7 +313,7 @@ export class Lane implements SettlementSource, VerdictListener {
     const control = new MessageChannel();
     const task: LaneTask = {
       memory: this.memory,
-      settings: laneSettings(this.settings),
+      settings: this.settings,
       openRuns,
       bell: bell.port2,
       control: control.port2,

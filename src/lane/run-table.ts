@@ -3,6 +3,8 @@
  * one run must not wait for another.
  *
  *   cell n at 32 × n   0: low 32 bits of the last settled seq (landed or failed; failures are told first)
+ *                      4: of the last durable seq: in the journal, at the chosen durability. It may lag behind
+ *                         the settled one, as what has landed is durable too
  */
 import { TooManyRunsError } from '../errors.js';
 import { type Position, reached } from '../ring/layout.js';
@@ -11,6 +13,7 @@ import type { RunSlot } from '../ring/record.js';
 /** Runs open at the same time on one lane. Untouched pages cost no memory. */
 const MAX_OPEN_RUNS = 65_536;
 const CELL_WORDS = 8;
+const JOURNALED = 1;
 
 export function newRunTable(): SharedArrayBuffer {
   return new SharedArrayBuffer(MAX_OPEN_RUNS * CELL_WORDS * 4);
@@ -30,6 +33,15 @@ export class RunTable {
 
   settle(slot: RunSlot, seq: number): void {
     Atomics.store(this.cells, slot * CELL_WORDS, seq);
+  }
+
+  /** Low 32 bits, unsigned. */
+  journaled(slot: RunSlot): number {
+    return Atomics.load(this.cells, slot * CELL_WORDS + JOURNALED) >>> 0;
+  }
+
+  journal(slot: RunSlot, seq: number): void {
+    Atomics.store(this.cells, slot * CELL_WORDS + JOURNALED, seq);
   }
 }
 
@@ -51,6 +63,7 @@ export class RunSlots {
     if (oldest !== undefined && reached(head, oldest.end)) {
       this.ended.shift();
       this.table.settle(oldest.slot, 0);
+      this.table.journal(oldest.slot, 0);
       return oldest.slot;
     }
     if (this.fresh === MAX_OPEN_RUNS) throw new TooManyRunsError({ limit: MAX_OPEN_RUNS });

@@ -10,7 +10,7 @@ export const Signal = {
   Pulse: 32,
   /** Worker: one of `WorkerState`. */
   State: 64,
-  /** Worker: counts whatever settled; the caller's thread sleeps on it where it must wait in place. */
+  /** Worker: counts whatever settled or became durable; the caller's thread sleeps on it where it must wait in place. */
   Settled: 96,
   /** Caller: 1 while its thread sleeps on `Settled`. */
   Watching: 128,
@@ -23,9 +23,11 @@ export const Signal = {
   /** Worker: counters for `stats()`. */
   Batches: 256,
   Retries: 257,
+  /** Worker: 1 while the store takes nothing, so far as it knows: what waits for landing may wait for hours. */
+  StoreDown: 288,
 } as const;
 
-const SIGNAL_BYTES = 1152;
+const SIGNAL_BYTES = 1280;
 
 export const WorkerState = {
   NotStarted: 0,

@@ -1,5 +1,6 @@
 /** What the caller's thread hands to a lane's worker at its start, and what it can ask of it afterwards. */
 import type { MessagePort } from 'node:worker_threads';
+import { journalHome, newJournalFolder } from '../journal/home.js';
 import type { BatchLimits, RetryPolicy, Settings } from '../options.js';
 import { newKeyTable } from '../ring/key-table.js';
 import { newRing } from '../ring/layout.js';
@@ -33,6 +34,22 @@ export function newLaneMemory(ringBytes: number): LaneMemory {
   };
 }
 
+/** A lane's journal. */
+export interface LaneJournalSettings {
+  /** Where all journals of this store are. */
+  readonly home: string;
+  /** This lane's, in `home`. Made when the first record has to go there. */
+  readonly folder: string;
+  /** Who owns it: a worker that takes over from a dead one is the same holder. */
+  readonly holder: string;
+  readonly limitBytes: number;
+  readonly durability: 'os' | 'fsync';
+  /** True: every record goes there before the store gets it. False: only while the store takes nothing. */
+  readonly ahead: boolean;
+  /** Looks in `home` for what dead processes have left, and sends it. */
+  readonly sendsLeftovers: boolean;
+}
+
 /** The part of the settings that the worker needs. */
 export interface LaneSettings {
   readonly location: StoreLocation;
@@ -40,14 +57,34 @@ export interface LaneSettings {
   readonly batch: BatchLimits;
   readonly retry: RetryPolicy;
   readonly durability: Settings['durability'];
+  /** Undefined: there is none. */
+  readonly journal: LaneJournalSettings | undefined;
+  /** What is in the journal has landed. */
+  readonly offline: boolean;
   readonly separator: Settings['separator'];
   readonly valueFormat: Settings['valueFormat'];
   readonly onLongValue: Settings['onLongValue'];
 }
 
-export function laneSettings(settings: Settings): LaneSettings {
-  const { location, cwd, batch, retry, durability, separator, valueFormat, onLongValue } = settings;
-  return { location, cwd, batch, retry, durability, separator, valueFormat, onLongValue };
+/** `lane`: its number, from 0. */
+export function laneSettings(settings: Settings, lane: number): LaneSettings {
+  const { location, cwd, batch, retry, durability, offline, separator, valueFormat, onLongValue } = settings;
+  const journal = journalSettings(settings, lane);
+  return { location, cwd, batch, retry, durability, journal, offline, separator, valueFormat, onLongValue };
+}
+
+function journalSettings({ location, journal, durability, offline }: Settings, lane: number): LaneJournalSettings | undefined {
+  if (durability === 'memory') return undefined;
+  const home = journalHome(journal.dir, location);
+  return {
+    home,
+    folder: newJournalFolder(home),
+    holder: `lane ${lane}`,
+    limitBytes: journal.maxBytes,
+    durability,
+    ahead: offline || location.kind === 'server',
+    sendsLeftovers: !offline && lane === 0,
+  };
 }
 
 /** Text of a Run record: the run, and what its default tags are made from. */

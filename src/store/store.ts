@@ -72,6 +72,8 @@ export interface RunEnd {
   readonly status: RunStatus;
   /** Milliseconds since 1970. */
   readonly endTime: number;
+  /** Only if it is still RUNNING: the process that had it died, and another one may have ended it meanwhile. Default false. */
+  readonly ifRunning?: boolean | undefined;
 }
 
 /** What a store knows about why a call could not be done now. */

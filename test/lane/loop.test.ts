@@ -28,7 +28,7 @@ class Looping {
 
   constructor(options: TrackerOptions) {
     const [bell, control] = [new MessageChannel(), new MessageChannel()];
-    const settings = laneSettings(resolveOptions(options, {}, process.cwd()));
+    const settings = laneSettings(resolveOptions(options, {}, process.cwd()), 0);
     this.ended = new LaneLoop({
       memory: this.memory,
       settings,
