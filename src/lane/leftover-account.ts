@@ -7,6 +7,8 @@ import type { Settlement } from './sender.js';
 import type { RunRequest } from './task.js';
 
 export interface LeftoverListener {
+  /** So many records more have landed or were refused. */
+  settled(count: number): void;
   /** So many records were refused for good. */
   buried(count: number): void;
   /** It can't be sent by this process; it stays in its journal. */
@@ -65,6 +67,7 @@ export class LeftoverAccount implements Account {
 
   settled(seq: number): void {
     if (this.isGivenUp) return;
+    this.listener.settled((seq - this.settledTo) | 0);
     this.settledTo = seq;
     this.writer.landed(this.run, seq);
   }

@@ -22,6 +22,10 @@ export interface LeftoverProgress {
   runs: number;
   /** Logged records in them that had not landed. */
   records: number;
+  /** Of those, landed or buried by now. */
+  settled: number;
+  /** Journals that a live process owns. */
+  live: number;
   /** Of those, refused for good. */
   buried: number;
 }
@@ -35,7 +39,7 @@ interface Open {
 
 /** What dead processes left in journals of one store: taken over, sent, and removed when all of it has landed. */
 export class Leftovers {
-  readonly progress: LeftoverProgress = { journals: 0, runs: 0, records: 0, buried: 0 };
+  readonly progress: LeftoverProgress = { journals: 0, runs: 0, records: 0, settled: 0, live: 0, buried: 0 };
   private readonly home: string;
   private readonly durability: 'os' | 'fsync';
   private readonly coalescer: Coalescer;
@@ -79,7 +83,8 @@ export class Leftovers {
     if (folder === undefined) return;
     try {
       const journal = OwnedJournal.open({ folder, durability: this.durability }, `leftovers ${process.pid}`);
-      if (journal !== undefined) this.adopt(journal);
+      if (journal === undefined) this.progress.live++;
+      else this.adopt(journal);
     } catch (error) {
       // Gone meanwhile, with another process that has sent it; or not ours to write.
       if (!(error instanceof JournalWriteError)) throw error;
@@ -185,6 +190,9 @@ export class Leftovers {
       run: number,
       settledTo: landed ?? opened.seq,
       listener: {
+        settled: (count) => {
+          this.progress.settled += count;
+        },
         buried: (count) => {
           this.progress.buried += count;
         },

@@ -5,10 +5,10 @@ import { failureOf } from './waiting.js';
 
 const SMALL = 4096;
 
-describe('a full ring', () => {
+describe('a full ring, and no journal that takes what the store does not', () => {
   test('onFull reject: the record is refused at once, and those before and after it land', async () => {
     const stored = new Stored();
-    const tracker = stored.tracker({ ringBytes: SMALL, onFull: 'reject' });
+    const tracker = stored.tracker({ ringBytes: SMALL, onFull: 'reject', durability: 'memory' });
     const run = tracker.startRun();
     await run.flush();
     const lock = stored.lock();
@@ -59,7 +59,7 @@ describe('a full ring', () => {
 
   test('onFull block gives up after blockTimeoutMs, and lands again when there is room', async () => {
     const stored = new Stored();
-    const run = stored.tracker({ ringBytes: SMALL, blockTimeoutMs: 150 }).startRun();
+    const run = stored.tracker({ ringBytes: SMALL, blockTimeoutMs: 150, durability: 'memory' }).startRun();
     await run.flush();
     const lock = stored.lock();
     let refused: Receipt | undefined;
