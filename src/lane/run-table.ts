@@ -3,8 +3,7 @@
  * one run must not wait for another.
  *
  *   cell n at 32 × n   0: low 32 bits of the last settled seq (landed or failed; failures are told first)
- *                      4: of the last durable seq: in the journal, at the chosen durability. It may lag behind
- *                         the settled one, as what has landed is durable too
+ *                      4: of the last durable seq: in the journal, at the chosen durability, or settled
  */
 import { TooManyRunsError } from '../errors.js';
 import { type Position, reached } from '../ring/layout.js';
@@ -33,6 +32,8 @@ export class RunTable {
 
   settle(slot: RunSlot, seq: number): void {
     Atomics.store(this.cells, slot * CELL_WORDS, seq);
+    // A run may never need the journal, and 2^32 records behind this one would look like one ahead of it.
+    if (((seq - this.journaled(slot)) | 0) > 0) this.journal(slot, seq);
   }
 
   /** Low 32 bits, unsigned. */
