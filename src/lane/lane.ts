@@ -226,6 +226,10 @@ export class Lane implements SettlementSource, VerdictListener {
     this.events.up();
   }
 
+  onTrouble(error: HeadraceError): void {
+    this.events.failed(error);
+  }
+
   onNotice(text: string): void {
     this.events.notice(text);
   }
