@@ -1,6 +1,7 @@
 import fs from 'node:fs';
-import { JournalWriteError, reasonOf } from './errors.js';
+import { JournalWriteError } from '../errors.js';
 import { OwnerLock } from './owner-lock.js';
+import { reasonOf } from './system-reason.js';
 import { type JournalOptions, JournalWriter } from './writer.js';
 
 /** Who can't be looked up counts as dead after ten minutes of silence. */

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import fs from 'node:fs';
+import { JournalFullError, JournalRecordTooLargeError, JournalWriteError } from '../errors.js';
 import { Acknowledgements } from './acknowledgements.js';
-import { JournalFullError, JournalRecordTooLargeError, JournalWriteError, reasonOf } from './errors.js';
 import { FILE_HEADER_BYTES, frameBytes, MAX_PAYLOAD_BYTES, MAX_RUN } from './frame.js';
 import type { Place } from './reader.js';
 import { type Acknowledgement, type Encoded, encode, type JournalRecord } from './record.js';
@@ -11,6 +11,7 @@ import { type JournalDurability, SegmentFile } from './segment-file.js';
 import { MAX_SEGMENT, segmentName } from './segment-name.js';
 import { laterSeq, neededSeq } from './seq.js';
 import { syncFolder } from './sync-folder.js';
+import { reasonOf } from './system-reason.js';
 
 export interface JournalOptions {
   readonly folder: string;

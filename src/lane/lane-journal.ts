@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs';
-import type { HeadraceError } from '../errors.js';
-import { JournalFullError, JournalWriteError } from '../journal/errors.js';
+import { type HeadraceError, JournalFullError, JournalWriteError } from '../errors.js';
 import { OwnedJournal } from '../journal/owned-journal.js';
 import type { Skipped } from '../journal/segment-reader.js';
 import { laterSeq } from '../journal/seq.js';

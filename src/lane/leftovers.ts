@@ -1,7 +1,7 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { JournalWriteError } from '../errors.js';
 import { damage } from '../journal/damage.js';
-import { JournalWriteError } from '../journal/errors.js';
 import { OwnedJournal } from '../journal/owned-journal.js';
 import type { RecoveredRun } from '../journal/recovery.js';
 import { Backlog } from './backlog.js';

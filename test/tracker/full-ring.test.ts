@@ -42,7 +42,7 @@ describe('a full ring, and no journal that takes what the store does not', () =>
     const run = tracker.startRun();
     for (let i = 0; i < 50_000; i++) run.logMetric('loss', i, i);
     const report = await run.end();
-    expect(report).toEqual({ accepted: 50_000, landed: 50_000, failed: 0, pending: 0, failures: [] });
+    expect(report).toEqual({ accepted: 50_000, landed: 50_000, failed: 0, pending: 0, durable: 0, failures: [] });
     expect(stored.rows('SELECT count(*) AS n, sum(step) AS steps FROM metrics')).toEqual([
       { n: 50_000, steps: (49_999 * 50_000) / 2 },
     ]);
