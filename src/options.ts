@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { OptionError } from './errors.js';
+import { DEFAULT_JOURNAL_DIR } from './journal/home.js';
 import { isCapacity } from './ring/layout.js';
 import { retryEnvironment } from './store/mlflow/environment.js';
 import type { ExperimentChoice } from './store/store.js';
@@ -242,7 +243,7 @@ function batchLimits(check: OptionCheck, kind: StoreLocation['kind']): BatchLimi
 
 function journalSettings(check: OptionCheck, env: NodeJS.ProcessEnv, cwd: string): Required<JournalOptions> {
   return {
-    dir: resolve(cwd, check.text('dir', env.HEADRACE_DIR || '.headrace')),
+    dir: resolve(cwd, check.text('dir', env.HEADRACE_DIR || DEFAULT_JOURNAL_DIR)),
     maxBytes: check.number('maxBytes', Number.POSITIVE_INFINITY, 0),
   };
 }
