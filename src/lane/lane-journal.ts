@@ -1,8 +1,10 @@
 import { existsSync } from 'node:fs';
 import { type HeadraceError, JournalFullError, JournalWriteError } from '../errors.js';
+import { describeHome } from '../journal/home.js';
 import { OwnedJournal } from '../journal/owned-journal.js';
 import type { Skipped } from '../journal/segment-reader.js';
 import { laterSeq } from '../journal/seq.js';
+import type { StoreLocation } from '../store/uri.js';
 import { Backlog } from './backlog.js';
 import type { Coalescer } from './coalescer.js';
 import type { Draft } from './drafts.js';
@@ -29,6 +31,7 @@ export interface JournalListener {
  */
 export class LaneJournal {
   readonly settings: LaneJournalSettings;
+  private readonly location: StoreLocation;
   private readonly isOffline: boolean;
   private readonly coalescer: Coalescer;
   private readonly listener: JournalListener;
@@ -41,8 +44,15 @@ export class LaneJournal {
   private retryAt = 0;
   private collectAt = 0;
 
-  constructor(parts: { settings: LaneJournalSettings; isOffline: boolean; coalescer: Coalescer; listener: JournalListener }) {
+  constructor(parts: {
+    settings: LaneJournalSettings;
+    location: StoreLocation;
+    isOffline: boolean;
+    coalescer: Coalescer;
+    listener: JournalListener;
+  }) {
     this.settings = parts.settings;
+    this.location = parts.location;
     this.isOffline = parts.isOffline;
     this.coalescer = parts.coalescer;
     this.listener = parts.listener;
@@ -142,9 +152,10 @@ export class LaneJournal {
 
   private opened(): OwnedJournal {
     if (this.journal !== undefined) return this.journal;
-    const { folder, holder, durability, limitBytes } = this.settings;
+    const { home, folder, holder, durability, limitBytes } = this.settings;
     const journal = OwnedJournal.open({ folder, durability, limitBytes }, holder);
     if (journal === undefined) throw new JournalWriteError({ path: folder, reason: 'somebody else owns it' });
+    describeQuietly(home, this.location);
     this.journal = journal;
     this.reading = new Backlog({
       folder,
@@ -256,5 +267,13 @@ export class LaneJournal {
     if (this.trouble === undefined) return;
     this.trouble = undefined;
     this.listener.canWriteAgain();
+  }
+}
+
+function describeQuietly(home: string, location: StoreLocation): void {
+  try {
+    describeHome(home, location);
+  } catch {
+    // Whoever finds the folder has to know which store it is of.
   }
 }

@@ -4,7 +4,6 @@ import type { Account } from './account.js';
 import { bury } from './dead-letters.js';
 import type { RunQueue, Step } from './run-queue.js';
 import type { Settlement } from './sender.js';
-import type { RunRequest } from './task.js';
 
 export interface LeftoverListener {
   /** So many records more have landed or were refused. */
@@ -21,8 +20,6 @@ export class LeftoverAccount implements Account {
   private readonly home: string;
   private readonly run: number;
   private readonly listener: LeftoverListener;
-  /** Runs of the same journal that are nested under this one. */
-  readonly children: RunQueue<LeftoverAccount>[] = [];
   queue: RunQueue | undefined;
   settledTo: number;
   private isGivenUp = false;
@@ -61,8 +58,6 @@ export class LeftoverAccount implements Account {
 
   async created(storeId: string): Promise<void> {
     this.writer.storeId(this.run, storeId);
-    // Were this process to die now, nobody would know which run their parent became.
-    for (const { account, request } of this.children) account.describe({ ...request, parentRunId: storeId });
   }
 
   settled(seq: number): void {
@@ -74,10 +69,6 @@ export class LeftoverAccount implements Account {
 
   ended(): void {
     if (!this.isGivenUp) this.writer.finished(this.run);
-  }
-
-  private describe(request: RunRequest): void {
-    this.writer.describe(this.run, JSON.stringify(request));
   }
 
   private giveUp(error: unknown): void {

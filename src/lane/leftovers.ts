@@ -141,7 +141,7 @@ export class Leftovers {
     const ended = new Set<RunQueue>();
     const endTime = lastWrite(recovered.segments.map(({ path }) => path));
     const one: Open = { journal, backlog, runs };
-    const byId = new Map<string, RunQueue<LeftoverAccount>>();
+    const byId = new Map<string, RunQueue>();
     let records = 0;
     for (const [number, run] of recovered.runs) {
       const { state } = run;
@@ -174,12 +174,7 @@ export class Leftovers {
     );
   }
 
-  private queueOf(
-    one: Open,
-    number: number,
-    { state }: RecoveredRun,
-    byId: Map<string, RunQueue<LeftoverAccount>>,
-  ): RunQueue<LeftoverAccount> {
+  private queueOf(one: Open, number: number, { state }: RecoveredRun, byId: Map<string, RunQueue>): RunQueue<LeftoverAccount> {
     const { opened, storeId, landed } = state;
     if (opened === undefined) throw new Error(`run ${number} of ${one.journal.writer.folder} is not opened`);
     // Our own text, from `LaneJournal`.
@@ -208,10 +203,7 @@ export class Leftovers {
     account.queue = queue;
     queue.after = byId.get(request.id);
     const parent = request.parentRunId === undefined ? undefined : byId.get(request.parentRunId);
-    if (parent !== undefined) {
-      queue.parent = parent;
-      parent.account.children.push(queue);
-    }
+    if (parent !== undefined) queue.parent = parent;
     byId.set(request.id, queue);
     one.runs.add(queue);
     if (storeId === undefined)

@@ -87,6 +87,7 @@ export class LaneLoop {
     if (journal !== undefined) {
       this.journal = new LaneJournal({
         settings: journal,
+        location: settings.location,
         isOffline: settings.offline,
         coalescer,
         listener: {

@@ -92,7 +92,7 @@ export class Sender {
 
   private async create(queue: RunQueue, step: Creation): Promise<Settlement> {
     try {
-      const run = await newRunOf(step.request, step.mayExist, queue.parent?.storeId);
+      const run = await newRunOf(step.request, step.mayExist, await this.parentOf(queue, step));
       queue.parent = undefined;
       // A replay must not tag it by what surrounds that.
       queue.journaled?.describe({ ...step.request, tags: run.tags, userId: run.userId, isTagged: true });
@@ -106,6 +106,18 @@ export class Sender {
       if (error instanceof HeadraceError) queue.fatal = error;
       throw error;
     }
+  }
+
+  /** The id in the store of the run that this one is nested under, where the request may name it by another. */
+  private async parentOf(queue: RunQueue, { request, mayExist }: Creation): Promise<string | undefined> {
+    if (queue.parent?.storeId !== undefined) return queue.parent.storeId;
+    const { parentRunId } = request;
+    // In a journal it may be our own id, of a run that has been sent long ago.
+    if (parentRunId === undefined || !mayExist || this.store.find === undefined) return undefined;
+    return await this.attempt(queue, async () => {
+      await this.opened();
+      return this.store.find?.(parentRunId);
+    });
   }
 
   /** Here and not at the worker's start: a folder that was missing may be there for the next run. */
