@@ -3,7 +3,6 @@ import { type HeadraceError, JournalFullError, JournalWriteError } from '../erro
 import { describeHome } from '../journal/home.js';
 import { OwnedJournal } from '../journal/owned-journal.js';
 import type { Skipped } from '../journal/segment-reader.js';
-import { laterSeq } from '../journal/seq.js';
 import type { JournalWriter } from '../journal/writer.js';
 import type { Pulse } from '../store/store.js';
 import type { StoreLocation } from '../store/uri.js';
@@ -84,24 +83,23 @@ export class LaneJournal {
 
   /** For a worker that takes over: what its predecessor left in the journal comes again. */
   takeOver(queues: readonly CallersQueue[]): void {
+    const wanted = new Map(queues.map((queue) => [queue.account.journalRun, queue]));
+    // One that was not written when the worker died: another run may get its number.
+    for (const { account } of queues) account.journalRun = 0;
     if (!existsSync(this.settings.folder)) return;
     const { writer } = this.opened();
-    const { runs, segments } = writer.recovered;
-    const highest = new Map<number, number>();
-    for (const { needed } of segments) for (const [run, seq] of needed) highest.set(run, laterSeq(highest.get(run), seq));
-    const wanted = new Map(queues.map((queue) => [queue.account.journalRun, queue]));
-    for (const [number, { backlog }] of runs) {
+    for (const [number, { backlog, lastSeq }] of writer.recovered.runs) {
       const queue = wanted.get(number);
       if (queue === undefined) {
         // The caller knows that it has ended.
-        writer.finished(number);
+        this.journaledRun(number).finished();
         continue;
       }
-      this.join(queue, number);
       const { account } = queue;
-      const seq = highest.get(number);
-      if (seq !== undefined) account.journaled(seq);
-      writer.landed(number, account.settledTo);
+      account.journalRun = number;
+      queue.journaled = this.journaledRun(number);
+      if (lastSeq !== undefined) account.journaled(lastSeq);
+      queue.journaled.settled(account.settledTo);
       if (backlog === undefined) continue;
       queue.behind = { readTo: account.settledTo, from: backlog.from, last: writer.place.sequence - 1, isMissed: false };
       this.reading?.add(queue, number);
@@ -240,7 +238,8 @@ export class LaneJournal {
     const run = writer.newRun();
     const place = writer.append({ kind: 'opened', run, seq: 1, id: queue.runId, request: JSON.stringify(queue.request) });
     this.appendedTo = place.sequence;
-    const journaled = this.join(queue, run);
+    const journaled = this.journaledRun(run);
+    queue.journaled = journaled;
     const { account, storeId } = queue;
     account.journalRun = run;
     // It may have been made before anything of it had to come here.
@@ -249,10 +248,9 @@ export class LaneJournal {
     return run;
   }
 
-  private join(queue: CallersQueue, run: number): JournaledRun {
+  private journaledRun(run: number): JournaledRun {
     const { writer } = this.opened();
-    queue.journaled = this.isOffline ? new OfflineRun(writer, run) : new AcknowledgedRun(writer, run);
-    return queue.journaled;
+    return this.isOffline ? new OfflineRun(writer, run) : new AcknowledgedRun(writer, run);
   }
 
   /** All or nothing: most often the last write took everything. */
