@@ -128,6 +128,7 @@ export class LaneJournal {
       if (isAll) this.isFine();
     } catch (error) {
       if (!(error instanceof JournalWriteError)) throw error;
+      isAll = false;
       this.fail(error);
       this.publish();
     }

@@ -128,3 +128,24 @@ describe('a worker that takes over', () => {
     third.close();
   });
 });
+
+describe('a journal that can not be written', () => {
+  test('gives no byte of the ring back for what is in memory alone', async () => {
+    const dir = join(newFolder(), 'a file');
+    writeFileSync(dir, '');
+    const caller = new Caller({ dir });
+    const store = new RecordingStore();
+    const worker = new Worker(caller, store);
+    caller.start(1);
+    for (let seq = 2; seq < 50; seq++) caller.tag(1, seq);
+    worker.drain();
+    const { used } = caller;
+    // Not tried again for a while, it is no more written than before.
+    expect([worker.keep(), worker.keep()]).toEqual([false, false]);
+    expect([caller.used, caller.table.journaled(1)]).toEqual([used, 0]);
+    worker.send();
+    await until('everything to land', () => worker.isIdle);
+    expect([caller.used, caller.table.settled(1)]).toEqual([0, 49]);
+    expect(worker.notices).toEqual(['HEADRACE_JOURNAL_WRITE']);
+  });
+});
