@@ -2,10 +2,12 @@
 import fs, { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { JournalFullError } from '../../src/errors.js';
 import { recover } from '../../src/journal/recovery.js';
 import { newFolder } from '../journal/folder.js';
+import { readAll } from '../journal/samples.js';
 import { until } from '../tracker/waiting.js';
-import { Caller, Worker } from './lane-parts.js';
+import { Caller, narrow, Worker } from './lane-parts.js';
 import { RecordingStore } from './recording-store.js';
 
 afterEach(() => void vi.restoreAllMocks());
@@ -147,5 +149,77 @@ describe('a journal that can not be written', () => {
     await until('everything to land', () => worker.isIdle);
     expect([caller.used, caller.table.settled(1)]).toEqual([0, 49]);
     expect(worker.notices).toEqual(['HEADRACE_JOURNAL_WRITE']);
+  });
+
+  test('keeps no run waiting that has more than memory should hold', async () => {
+    narrow(300);
+    const dir = join(newFolder(), 'a file');
+    writeFileSync(dir, '');
+    const caller = new Caller({ dir });
+    const store = new RecordingStore();
+    const worker = new Worker(caller, store);
+    caller.start(1);
+    for (let seq = 2; seq < 50; seq++) caller.tag(1, seq);
+    worker.drain();
+    await untilIdle(worker);
+    expect(caller.table.settled(1)).toBe(49);
+  });
+
+  test('is not waited for when what it should have has landed', async () => {
+    const caller = new Caller();
+    const worker = new Worker(caller, new RecordingStore());
+    caller.start(1);
+    worker.drain();
+    expect(worker.keep()).toBe(true);
+    const disk = fillDisk(0);
+    for (let seq = 2; seq < 10; seq++) caller.tag(1, seq);
+    worker.drain();
+    expect(worker.keep()).toBe(false);
+    worker.send();
+    await until('all to land', () => caller.table.settled(1) === 9);
+    await until('the journal to be done with', () => worker.keep());
+    disk.makeRoom();
+    expect(worker.notices).toEqual(['HEADRACE_JOURNAL_WRITE']);
+  });
+
+  test('offline, as its limit is reached, fails each record that has no room, and says so once', async () => {
+    const caller = new Caller({ uri: 'offline', maxBytes: 70_000 });
+    const worker = new Worker(caller, new RecordingStore(false));
+    caller.start(1);
+    let seq = 1;
+    for (let round = 0; round < 4; round++) {
+      for (let i = 0; i < 20; i++) caller.tag(1, ++seq, 'at', `${seq}${'.'.repeat(100)}`);
+      worker.drain();
+      await until('all to be kept or refused', () => worker.keep());
+    }
+    expect(worker.notices).toEqual(['HEADRACE_JOURNAL_FULL']);
+    caller.end(1, ++seq);
+    worker.drain();
+    await until('its end to be kept', () => worker.keep());
+    await untilIdle(worker);
+    expect([caller.table.settled(1), caller.used]).toEqual([seq, 0]);
+    worker.close();
+    const kept = readAll(caller.journal.folder).records.flatMap((record) => (record.kind === 'items' ? record.items : []));
+    const refused = caller.listen().reduce((sum, { count }) => sum + count, 0);
+    expect(kept.length).toBeGreaterThan(0);
+    expect(refused).toBeGreaterThan(0);
+    expect(kept.length + refused).toBe(80);
+    expect(caller.told[0]?.error).toBeInstanceOf(JournalFullError);
+    expect(recover(caller.journal.folder).runs.get(1)?.state.ended?.status).toBe('FINISHED');
+  });
+});
+
+describe('the journal', () => {
+  test('knows at once what tags a run was made with, as a sync would make others', async () => {
+    const caller = new Caller({ uri: 'offline' });
+    const worker = new Worker(caller, new RecordingStore(false));
+    caller.start(1);
+    worker.drain();
+    worker.keep();
+    worker.send();
+    await until('the run to be made', () => caller.table.settled(1) === 1);
+    worker.keep();
+    const request = JSON.parse(recover(caller.journal.folder).runs.get(1)?.state.opened?.request ?? '{}');
+    expect(request).toMatchObject({ id: 'run-1', isTagged: true });
   });
 });

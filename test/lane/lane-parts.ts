@@ -1,5 +1,5 @@
 /** The parts of a lane's worker in this thread, one step at a time: what the loop does in order, a test does in any. */
-import { onTestFinished } from 'vitest';
+import { onTestFinished, vi } from 'vitest';
 import type { HeadraceError } from '../../src/errors.js';
 import { LaneClock } from '../../src/lane/clock.js';
 import { Coalescer } from '../../src/lane/coalescer.js';
@@ -10,6 +10,7 @@ import { LaneJournal } from '../../src/lane/lane-journal.js';
 import type { RunQueue, Step } from '../../src/lane/run-queue.js';
 import { RunTable } from '../../src/lane/run-table.js';
 import { Sender } from '../../src/lane/sender.js';
+import { Signal } from '../../src/lane/signals.js';
 import {
   type LaneJournalSettings,
   type LaneMemory,
@@ -32,8 +33,9 @@ import { requestOf } from './queue-of.js';
 /** Nobody answers there, and nothing is asked: the store is the test's. */
 const NOWHERE = 'http://127.0.0.1:9';
 
-export function settingsOf(dir: string, options: TrackerOptions = {}): LaneSettings {
-  return laneSettings(resolveOptions({ uri: NOWHERE, journal: { dir }, ...options }, {}, dir), 0);
+/** Memory has room for so many bytes of each run, by the coalescer's own count. */
+export function narrow(bytes: number): void {
+  vi.spyOn(Coalescer.prototype, 'hasRoomFor').mockImplementation((queue) => queue.steps.length === 0 || queue.held < bytes);
 }
 
 export interface Told {
@@ -53,9 +55,10 @@ export class Caller {
   private readonly verdicts: VerdictReader;
   private readonly requests = new Map<number, RunRequest>();
 
-  constructor(options: TrackerOptions & { dir?: string } = {}) {
-    const { dir = newFolder(), ...others } = options;
-    this.settings = settingsOf(dir, others);
+  constructor(options: TrackerOptions & { dir?: string; maxBytes?: number } = {}) {
+    const { dir = newFolder(), maxBytes, ...others } = options;
+    const journal = maxBytes === undefined ? { dir } : { dir, maxBytes };
+    this.settings = laneSettings(resolveOptions({ uri: NOWHERE, journal, ...others }, {}, newFolder()), 0);
     this.memory = newLaneMemory(others.ringBytes ?? 2 ** 16);
     this.ring = new RingProducer(this.memory.ring);
     this.table = new RunTable(this.memory.runs);
@@ -95,6 +98,11 @@ export class Caller {
     return this.put(slot, seq, Kind.End, '', JSON.stringify({ status: 'FINISHED', endTime: 2 }));
   }
 
+  stop(request: number): void {
+    Atomics.store(new Int32Array(this.memory.signals), Signal.Stop, request);
+    this.ring.wake();
+  }
+
   get openRuns(): OpenRun[] {
     return [...this.requests].map(([slot, request]) => ({ slot, request }));
   }
@@ -117,7 +125,7 @@ export class Caller {
   }
 
   private published(isWritten: boolean): boolean {
-    if (isWritten) this.ring.publish();
+    if (isWritten && this.ring.publish()) this.ring.wake();
     return isWritten;
   }
 }
