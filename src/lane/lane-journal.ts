@@ -88,7 +88,7 @@ export class LaneJournal {
     for (const { account } of queues) account.journalRun = 0;
     if (!existsSync(this.settings.folder)) return;
     const { writer } = this.opened();
-    for (const [number, { backlog, lastSeq }] of writer.recovered.runs) {
+    for (const [number, { state, backlog, lastSeq }] of writer.recovered.runs) {
       const queue = wanted.get(number);
       if (queue === undefined) {
         // The caller knows that it has ended.
@@ -101,7 +101,14 @@ export class LaneJournal {
       if (lastSeq !== undefined) account.journaled(lastSeq);
       queue.journaled.settled(account.settledTo);
       if (backlog === undefined) continue;
-      queue.behind = { readTo: account.settledTo, from: backlog.from, last: writer.place.sequence - 1, isMissed: false };
+      let readTo = account.settledTo;
+      const made = state.opened?.seq;
+      if (made !== undefined && !reached(readTo, made)) {
+        // It is made again by a step without a seq.
+        this.coalescer.complete(queue, made, undefined);
+        readTo = made;
+      }
+      queue.behind = { readTo, from: backlog.from, last: writer.place.sequence - 1, isMissed: false };
       this.reading?.add(queue, number);
     }
   }
@@ -221,7 +228,7 @@ export class LaneJournal {
       return true;
     } catch (error) {
       if (!(error instanceof JournalFullError)) throw error;
-      this.collectNow(this.opened());
+      this.collectNow(this.opened(), true);
       this.fail(error);
       return this.isOffline && this.refuse(queue, draft, error);
     }
@@ -266,9 +273,9 @@ export class LaneJournal {
     for (const [queue, seq] of this.unpublished) if (reached(queue.account.settledTo, seq)) this.unpublished.delete(queue);
   }
 
-  private collectNow({ writer }: OwnedJournal): void {
+  private collectNow({ writer }: OwnedJournal, isFull = false): void {
     try {
-      writer.collect();
+      writer.collect(isFull);
       // Were the process killed, all that it doesn't know to have landed would be sent again.
       writer.acknowledge();
     } catch (error) {

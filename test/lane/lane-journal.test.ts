@@ -1,5 +1,5 @@
 /** What a lane's journal promises to a worker that takes over, and while it can't be written. */
-import fs, { writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { JournalFullError } from '../../src/errors.js';
@@ -7,24 +7,10 @@ import { recover } from '../../src/journal/recovery.js';
 import { newFolder } from '../journal/folder.js';
 import { readAll } from '../journal/samples.js';
 import { until } from '../tracker/waiting.js';
-import { Caller, narrow, Worker } from './lane-parts.js';
+import { Caller, fillDisk, narrow, Worker } from './lane-parts.js';
 import { RecordingStore } from './recording-store.js';
 
 afterEach(() => void vi.restoreAllMocks());
-
-/** No write of a file gets beyond so many bytes. */
-function fillDisk(bytes: number): { makeRoom: () => void } {
-  // The one of its overloads that writes buffers.
-  const files = fs as {
-    writeSync: (file: number, buffer: Buffer, offset?: number, length?: number, position?: number) => number;
-  };
-  const write = files.writeSync;
-  const spy = vi.spyOn(files, 'writeSync').mockImplementation((file, buffer, offset, length = buffer.length, position = 0) => {
-    if (position + length > bytes) throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
-    return write(file, buffer, offset, length, position);
-  });
-  return { makeRoom: () => spy.mockRestore() };
-}
 
 async function untilIdle(worker: Worker): Promise<void> {
   await until('everything to land', () => {

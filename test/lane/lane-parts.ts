@@ -1,4 +1,5 @@
 /** The parts of a lane's worker in this thread, one step at a time: what the loop does in order, a test does in any. */
+import fs from 'node:fs';
 import { onTestFinished, vi } from 'vitest';
 import type { HeadraceError } from '../../src/errors.js';
 import { LaneClock } from '../../src/lane/clock.js';
@@ -36,6 +37,20 @@ const NOWHERE = 'http://127.0.0.1:9';
 /** Memory has room for so many bytes of each run, by the coalescer's own count. */
 export function narrow(bytes: number): void {
   vi.spyOn(Coalescer.prototype, 'hasRoomFor').mockImplementation((queue) => queue.steps.length === 0 || queue.held < bytes);
+}
+
+/** No write of a file gets beyond so many bytes. */
+export function fillDisk(bytes: number): { makeRoom: () => void } {
+  // The one of its overloads that writes buffers.
+  const files = fs as {
+    writeSync: (file: number, buffer: Buffer, offset?: number, length?: number, position?: number) => number;
+  };
+  const write = files.writeSync;
+  const spy = vi.spyOn(files, 'writeSync').mockImplementation((file, buffer, offset, length = buffer.length, position = 0) => {
+    if (position + length > bytes) throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
+    return write(file, buffer, offset, length, position);
+  });
+  return { makeRoom: () => spy.mockRestore() };
 }
 
 export interface Told {
@@ -134,6 +149,25 @@ export class Caller {
   }
 }
 
+/** What a dead worker asked for may be done, but it does not hear of it. */
+function mortal(store: Store, isDead: () => boolean): Store {
+  const heard = async <T>(call: Promise<T>): Promise<T> => {
+    const answer = await call.catch((error: unknown) => {
+      if (!isDead()) throw error;
+    });
+    // Undefined only where the other arm was taken by a dead one.
+    return isDead() ? await new Promise<never>(() => undefined) : (answer as T);
+  };
+  return {
+    remote: store.remote,
+    open: () => heard(store.open()),
+    createRun: (run) => heard(store.createRun(run)),
+    land: (batch) => heard(store.land(batch)),
+    endRun: (end) => heard(store.endRun(end)),
+    close: () => store.close(),
+  };
+}
+
 /** One worker of the caller's; the next one takes over. */
 export class Worker {
   readonly intake: Intake;
@@ -152,7 +186,7 @@ export class Worker {
     const isGivenUp = (): boolean => this.isDead;
     this.coalescer = new Coalescer(settings.batch);
     this.sender = new Sender({
-      store,
+      store: mortal(store, isGivenUp),
       storeName: settings.location.display,
       retry: { ...settings.retry, minTimeout: 1, maxTimeout: 2, addedJitterMs: 0 },
       signals,
