@@ -4,6 +4,8 @@ import { describeHome } from '../journal/home.js';
 import { OwnedJournal } from '../journal/owned-journal.js';
 import type { Skipped } from '../journal/segment-reader.js';
 import { laterSeq } from '../journal/seq.js';
+import type { JournalWriter } from '../journal/writer.js';
+import type { Pulse } from '../store/store.js';
 import type { StoreLocation } from '../store/uri.js';
 import { Backlog } from './backlog.js';
 import type { Coalescer } from './coalescer.js';
@@ -35,6 +37,7 @@ export class LaneJournal {
   private readonly isOffline: boolean;
   private readonly coalescer: Coalescer;
   private readonly listener: JournalListener;
+  private readonly pulse: Pulse;
   private journal: OwnedJournal | undefined;
   private reading: Backlog | undefined;
   /** Appended, and not durable: up to which seq. */
@@ -50,12 +53,14 @@ export class LaneJournal {
     isOffline: boolean;
     coalescer: Coalescer;
     listener: JournalListener;
+    pulse: Pulse;
   }) {
     this.settings = parts.settings;
     this.location = parts.location;
     this.isOffline = parts.isOffline;
     this.coalescer = parts.coalescer;
     this.listener = parts.listener;
+    this.pulse = parts.pulse;
   }
 
   /** False: something could not be written, so what is logged now has to stay in memory. */
@@ -119,7 +124,7 @@ export class LaneJournal {
       const { writer } = this.journal;
       if (writer.durable < this.appendedTo) {
         writer.write();
-        if (this.settings.durability === 'fsync') writer.sync();
+        if (this.settings.durability === 'fsync') this.sync(writer);
       }
       this.publish();
       if (isAll) this.isFine();
@@ -166,6 +171,15 @@ export class LaneJournal {
     return journal;
   }
 
+  private sync(writer: JournalWriter): void {
+    this.pulse.pause();
+    try {
+      writer.sync();
+    } finally {
+      this.pulse.beat();
+    }
+  }
+
   /** True: nothing of the run is left to be appended. */
   private take(queue: CallersQueue): boolean {
     const { drafts } = queue;
@@ -179,6 +193,8 @@ export class LaneJournal {
     for (const draft of drafts.all) {
       if (!this.append(queue, draft)) break;
       taken++;
+      // A frame of 4096 items takes a millisecond.
+      this.pulse.beat();
       this.unpublished.set(queue, draft.lastSeq);
     }
     drafts.took(taken);

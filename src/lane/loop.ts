@@ -88,6 +88,7 @@ export class LaneLoop {
       this.journal = new LaneJournal({
         settings: journal,
         location: settings.location,
+        pulse: this.pulse(),
         isOffline: settings.offline,
         coalescer,
         listener: {
