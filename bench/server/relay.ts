@@ -8,7 +8,7 @@ export class Relay {
   private readonly listener: Server;
   private port = 0;
 
-  private constructor(target: URL) {
+  protected constructor(target: URL) {
     this.target = { host: target.hostname, port: Number(target.port) };
     this.listener = createServer({ noDelay: true }, (near) => this.join(near));
   }
@@ -53,7 +53,12 @@ export class Relay {
         this.sockets.delete(socket);
         other.destroy();
       });
-      socket.pipe(other);
     }
+    this.carry(near, far);
+  }
+
+  protected carry(near: Socket, far: Socket): void {
+    near.pipe(far);
+    far.pipe(near);
   }
 }
