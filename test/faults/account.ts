@@ -14,7 +14,10 @@ export interface Account {
   readonly durable: Uint8Array;
   readonly landed: Uint8Array;
   readonly refused: readonly string[];
-  readonly peakRss: number;
+  /** How often the store was told to be away. */
+  readonly outages: number;
+  /** Bytes, ten times a second. */
+  readonly rss: readonly number[];
   readonly end: { readonly landed: number; readonly pending: number; readonly failed: number } | undefined;
 }
 
@@ -34,7 +37,8 @@ export function accountOf(words: string): Account {
     durable: marked('durable'),
     landed: marked('landed'),
     refused: of('refused').map((line) => line.slice(1).join(' ')),
-    peakRss: Math.max(0, ...of('rss').map(([, bytes]) => Number(bytes))),
+    outages: of('down').length,
+    rss: of('rss').map(([, bytes]) => Number(bytes)),
     // Its own words.
     end: report === undefined ? undefined : (JSON.parse(of('end')[0]?.slice(1).join(' ') ?? '') as NonNullable<Account['end']>),
   };

@@ -1,7 +1,8 @@
 /**
  * Logs until it is told to stop, or dies. Says by system calls, so that a SIGKILL takes back nothing that was said:
  * `runs <ids>`, `begun <n>` before the records up to that one, `durable <from> <to>` and `landed <from> <to>` when
- * each receipt between had resolved so, `refused <error>`, `rss <bytes>`, `end <report>`. Arguments: JSON of a LoadPlan.
+ * each receipt between had resolved so, `refused <error>`, `down` and `up`, `rss <bytes>`, `end <report>`.
+ * Arguments: JSON of a LoadPlan.
  */
 import { writeSync } from 'node:fs';
 import { createTracker, type Receipt, type Run, type TrackerOptions } from '../../../src/index.js';
@@ -14,12 +15,14 @@ export interface LoadPlan {
   readonly group: number;
   /** Records a second. Undefined: as many as it can. */
   readonly perSecond?: number;
+  /** Only the last receipts of a group, one a run: all of them would be what takes the memory. */
+  readonly followsLast?: boolean;
   /** In one synchronous loop, as a training loop may be; receipts can't be followed then. It begins when the first record is durable. */
   readonly inPlace?: boolean;
 }
 
 const plan = JSON.parse(process.argv[2] ?? '') as LoadPlan;
-const { group, perSecond, inPlace = false } = plan;
+const { group, perSecond, followsLast = false, inPlace = false } = plan;
 
 function say(text: string): void {
   writeSync(1, `${text}\n`);
@@ -30,6 +33,8 @@ function refused(error: unknown): void {
 }
 
 const tracker = createTracker(plan.options);
+tracker.on('backend-down', () => say('down'));
+tracker.on('backend-up', () => say('up'));
 const runs = Array.from({ length: plan.runs }, () => tracker.startRun());
 let begun = 0;
 
@@ -49,7 +54,7 @@ function logGroup(): void {
   const receipts: Receipt[] = [];
   for (let n = from; n < begun; n++) {
     const receipt = log(n);
-    if (!inPlace) receipts.push(receipt);
+    if (!inPlace && (!followsLast || n >= begun - runs.length)) receipts.push(receipt);
   }
   if (inPlace) return;
   const to = begun;
