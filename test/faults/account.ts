@@ -56,7 +56,12 @@ export interface Verdict {
 }
 
 /** `promised`: numbers whose records must be there. `statuses`: those that a run may have. */
-export function judge(rows: Rows, { runs, begun }: Account, promised: Uint8Array, statuses: readonly string[]): Verdict {
+export function judge(
+  rows: Rows,
+  { runs, begun }: Pick<Account, 'runs' | 'begun'>,
+  promised: Uint8Array,
+  statuses: readonly string[],
+): Verdict {
   const there = new Uint8Array(begun);
   const findings: string[] = [];
   let [doubled, wrong] = [0, 0];
@@ -144,6 +149,6 @@ export function count(marked: Uint8Array): number {
   return marked.reduce((sum, one) => sum + one, 0);
 }
 
-export function everything({ begun }: Account): Uint8Array {
+export function everything({ begun }: Pick<Account, 'begun'>): Uint8Array {
   return new Uint8Array(begun).fill(1);
 }

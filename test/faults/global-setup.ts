@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import bundleWorkers from '../bundle-workers.js';
 import { pythonOf } from '../mlflow/mlflow-versions.js';
@@ -16,7 +19,13 @@ export default async function setup({ provide }: TestProject): Promise<() => Pro
   await bundleWorkers();
   process.env['HEADRACE_PYTHON'] = await mlflowPython(PINNED_MLFLOW);
   for (const version of VERSIONS) await pythonOf(version);
+  // Journals of trackers that were given no folder.
+  const journals = mkdtempSync(join(tmpdir(), 'headrace-journals-'));
+  process.env['HEADRACE_DIR'] = journals;
   const server = await MortalServer.start(PINNED_MLFLOW);
   provide('server', { url: server.url, path: server.path });
-  return () => server.stop();
+  return async () => {
+    await server.stop();
+    rmSync(journals, { recursive: true, force: true });
+  };
 }

@@ -5,8 +5,8 @@
  * Arguments: JSON of a LoadPlan.
  */
 import { writeSync } from 'node:fs';
-import { createTracker, type Receipt, type Run, type TrackerOptions } from '../../../src/index.js';
-import { recordOf, runOf } from '../record.js';
+import { createTracker, type Receipt, type TrackerOptions } from '../../../src/index.js';
+import { logRecord } from '../record.js';
 
 export interface LoadPlan {
   readonly options: TrackerOptions;
@@ -38,22 +38,13 @@ tracker.on('backend-up', () => say('up'));
 const runs = Array.from({ length: plan.runs }, () => tracker.startRun());
 let begun = 0;
 
-function log(n: number): Receipt {
-  // There are as many as were asked for.
-  const run = runs[runOf(n, runs.length)] as Run;
-  const record = recordOf(n, runs.length);
-  if (record.kind === 'param') return run.logParam(record.key, record.value);
-  if (record.kind === 'tag') return run.setTag(record.key, record.value);
-  return run.logMetric(record.key, record.value, record.step, record.timestamp);
-}
-
 function logGroup(): void {
   const from = begun;
   begun += group;
   say(`begun ${begun}`);
   const receipts: Receipt[] = [];
   for (let n = from; n < begun; n++) {
-    const receipt = log(n);
+    const receipt = logRecord(runs, n);
     if (!inPlace && (!followsLast || n >= begun - runs.length)) receipts.push(receipt);
   }
   if (inPlace) return;
@@ -82,7 +73,7 @@ function sample(): void {
 if (inPlace) {
   begun = 1;
   say('begun 1');
-  await log(0).durable();
+  await logRecord(runs, 0).durable();
   say('durable 0 1');
   const nobody = new Int32Array(new SharedArrayBuffer(4));
   due = performance.now();
