@@ -25,6 +25,7 @@ export class Relay {
 
   /** At the same address as before. */
   async open(): Promise<void> {
+    if (this.listener.listening) return;
     this.listener.listen(this.port, '127.0.0.1');
     await once(this.listener, 'listening');
     const address = this.listener.address();

@@ -136,7 +136,7 @@ export function judge(
 }
 
 /** A server chooses its own. */
-function storeIds(rows: Rows, ownId: string): string[] {
+export function storeIds(rows: Rows, ownId: string): string[] {
   const own = rows('SELECT run_uuid AS id FROM runs WHERE run_uuid = ?', ownId);
   const tagged = rows(
     "SELECT run_uuid AS id FROM tags JOIN runs USING (run_uuid) WHERE tags.key = 'headrace.run_id' AND tags.value = ? AND lifecycle_stage = 'active'",
