@@ -4,6 +4,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     exclude: [...configDefaults.exclude, 'test/mlflow/**'],
+    setupFiles: ['test/journals-apart.ts'],
     globalSetup: ['test/bundle-workers.ts'],
     pool: 'forks',
     testTimeout: 20_000,

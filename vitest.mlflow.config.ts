@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/mlflow/**/*.test.ts'],
+    setupFiles: ['test/journals-apart.ts'],
     globalSetup: ['test/mlflow/global-setup.ts'],
     pool: 'forks',
     // Each file has one server at a time; a server and its clients keep a core busy.

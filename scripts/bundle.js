@@ -1,6 +1,6 @@
 // @ts-check
-// Makes dist: one file for the caller's side, one for the pool's worker. As some sixty modules they took
-// twice as long to import; what they depend on stays outside.
+// Makes dist: one file for the caller's side, one for the pool's worker, one for each command. As some sixty
+// modules they took twice as long to import; what they depend on stays outside.
 import { rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -8,9 +8,9 @@ import { build } from 'esbuild';
 const top = fileURLToPath(new URL('..', import.meta.url));
 
 rmSync(`${top}dist`, { recursive: true, force: true });
-await build({
+/** @type {import('esbuild').BuildOptions} */
+const common = {
   absWorkingDir: top,
-  entryPoints: { 'src/index': 'src/index.ts', 'workers/lane': 'workers/lane.ts' },
   outdir: 'dist',
   bundle: true,
   packages: 'external',
@@ -19,4 +19,12 @@ await build({
   target: 'node20',
   sourcemap: true,
   logLevel: 'warning',
+};
+await build({ ...common, entryPoints: { 'src/index': 'src/index.ts', 'workers/lane': 'workers/lane.ts' } });
+// Split: a command is loaded when it is asked for.
+await build({
+  ...common,
+  entryPoints: { 'src/cli/main': 'src/cli/main.ts' },
+  splitting: true,
+  chunkNames: 'src/cli/[name]-[hash]',
 });

@@ -20,14 +20,20 @@ export type RecordState = 'accepted' | 'durable' | 'landed' | 'failed';
  */
 export interface Receipt extends PromiseLike<void> {
   readonly state: RecordState;
-  /** Resolves when the record survives the end of this process. Without a journal that is when it landed. */
+  /**
+   * Resolves when the record survives the end of this process: it is in the journal, at the tracker's `durability`, or
+   * has landed. Rejects when it was refused before that; what the store refuses later, the receipt itself tells.
+   */
   durable(): Promise<void>;
   catch<T = never>(onRejected?: ((reason: unknown) => T | PromiseLike<T>) | null): Promise<void | T>;
   finally(onFinally?: (() => void) | null): Promise<void>;
 }
 
 export interface FlushOptions {
-  /** Milliseconds to wait at most; default 30,000. Then: FlushTimeoutError, while the work goes on behind. */
+  /**
+   * Milliseconds to wait at most; default 30,000. Then, if everything is in the journal, it is a success, and the
+   * report says so. If not: FlushTimeoutError, while the work goes on behind.
+   */
   timeoutMs?: number;
   /** Reject with LogFailuresError when records were refused that nobody awaited; default true. */
   throwOnFailure?: boolean;
@@ -40,6 +46,10 @@ export interface Report {
   readonly failed: number;
   /** Accepted, neither landed nor failed when the wait ended. */
   readonly pending: number;
+  /** Of those pending: in the journal, from where they reach the store also when this process ends. */
+  readonly durable: number;
+  /** Folder of the journal that holds what is pending, starts and ends of runs among it; of several, the folder they are in. */
+  readonly journal: string | undefined;
   /** Failures that nobody awaited and that no earlier report named; at most 20 of them. */
   readonly failures: readonly HeadraceError[];
 }
@@ -83,13 +93,14 @@ export interface Run extends AsyncDisposable {
   setTag(key: string, value: string): Receipt;
   setTags(tags: Readonly<Record<string, string>>): Receipt;
   flush(options?: FlushOptions): Promise<Report>;
-  /** Sets status and end time once everything of the run has landed. Default FINISHED. */
+  /** Sets status and end time once everything of the run has landed; also behind a wait that `timeoutMs` ended. Default FINISHED. */
   end(status?: RunStatus, options?: FlushOptions): Promise<Report>;
 }
 
 /** Counts since `createTracker`. Reading them costs no message to the worker. */
 export interface TrackerStats {
   readonly accepted: number;
+  /** In the journal, or landed. */
   readonly durable: number;
   readonly landed: number;
   readonly failed: number;
@@ -116,7 +127,10 @@ export interface Tracker extends AsyncDisposable {
   withRun<T>(options: StartRunOptions, fn: (run: Run) => Promise<T> | T): Promise<T>;
   /** Waits until everything accepted so far has landed or failed. */
   flush(options?: FlushOptions): Promise<Report>;
-  /** Ends open runs, waits for everything, lets the workers go. */
+  /**
+   * Ends open runs, waits for everything, lets the workers go. What is then in the journal alone is sent by the next
+   * tracker of the same uri, or by `npx headrace sync`; whoever awaits its receipt gets a StoreUnavailableError.
+   */
   close(options?: FlushOptions): Promise<Report>;
   stats(): TrackerStats;
   on<E extends keyof TrackerEvents>(event: E, listener: TrackerEvents[E]): this;

@@ -1,7 +1,7 @@
 import type { Receipt, Report, Run, Tracker, TrackerStats } from './api.js';
 import { LANDED_RECEIPT } from './receipt.js';
 
-const REPORT: Report = { accepted: 0, landed: 0, failed: 0, pending: 0, failures: [] };
+const REPORT: Report = { accepted: 0, landed: 0, failed: 0, pending: 0, durable: 0, journal: undefined, failures: [] };
 const NO_RUN = '0'.repeat(32);
 
 /** Logging switched off: no worker, no file, and the program runs as if everything had landed. */

@@ -88,8 +88,8 @@ function finishAll(status: RunStatus | undefined): void {
   }
 }
 
-/** Written at once: a stream may not be flushed any more. In one line, whatever text of the user stands in it. */
-function say(text: string): void {
+/** Says it on stderr, and at once: a stream may not be flushed any more. In one line, whatever text of the user stands in it. */
+export function say(text: string): void {
   try {
     writeSync(2, `headrace: ${text.replace(/\s*[\r\n]+\s*/g, ' ')}\n`);
   } catch {

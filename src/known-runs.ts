@@ -28,6 +28,12 @@ export class KnownRuns<Run extends KnownRun> {
   private readonly current = new Map<string, Run>();
   /** By both ids, the oldest first. Where the store takes our ids there is nothing to keep. */
   private readonly ended = new Map<string, EndedRun<Run['lane']>>();
+  private readonly keepsAll: boolean;
+
+  /** `keepsAll`: also a run that has no other id than ours is to come back to its lane. */
+  constructor(keepsAll = false) {
+    this.keepsAll = keepsAll;
+  }
 
   /** The id that the caller's side knows the run by; `id` itself if it is of no run here. */
   idOf(id: string): string {
@@ -57,7 +63,7 @@ export class KnownRuns<Run extends KnownRun> {
   /** Its end has settled. */
   remove(run: Run): void {
     const { id, lane } = run;
-    const { storeId } = run.ledger;
+    const storeId = run.ledger.storeId ?? (this.keepsAll ? id : undefined);
     if (this.current.get(id) === run) this.current.delete(id);
     if (storeId === undefined) return;
     if (this.current.get(storeId) === run) this.current.delete(storeId);

@@ -1,7 +1,9 @@
+import type { RecordState } from './api.js';
 import { type HeadraceError, LogFailuresError } from './errors.js';
 import { FailureLog, type Failures } from './failures.js';
 import type { RunTable } from './lane/run-table.js';
 import type { RunSlot } from './ring/record.js';
+import { WaitList } from './wait-list.js';
 
 /** What a ledger needs of its lane. */
 export interface SettlementSource {
@@ -22,7 +24,7 @@ export interface CallerRefusal {
 }
 
 interface Waiter {
-  /** First record whose failure rejects it; above `to` for one that only waits. */
+  /** First record whose failure rejects it; above `to` for one that only waits until all is settled. */
   readonly from: number;
   readonly to: number;
   readonly asGroup: boolean;
@@ -39,6 +41,8 @@ export interface Counts {
   landed: number;
   failed: number;
   pending: number;
+  /** Of those pending: in the journal. */
+  durable: number;
 }
 
 const NO_FAILURES: Failures = { count: 0, errors: [] };
@@ -60,8 +64,8 @@ export class Ledger {
   issued = 0;
   private readonly table: RunTable;
   private readonly source: SettlementSource;
-  private waiters: Waiter[] = [];
-  private sorted = true;
+  private readonly forLanding = new WaitList<Waiter>();
+  private readonly forDurability = new WaitList<Waiter>();
   /** Waiters that keep the process alive. */
   private holding = 0;
   private readonly refusals: CallerRefusal[] = [];
@@ -70,6 +74,8 @@ export class Ledger {
   refusedCount = 0;
   /** Set when the run's last record has settled: the cell in the table may belong to another run by then. */
   private closed = false;
+  /** Why what has not settled never will in this process. */
+  private leftBehind: HeadraceError | undefined;
   /** Seq of the record that ends the run; 0 while there is none. */
   endSeq = 0;
 
@@ -104,6 +110,16 @@ export class Ledger {
     return this.closed ? this.issued : this.whole(this.table.settled(this.slot));
   }
 
+  /** Everything up to this seq is in the journal, or has settled. */
+  durable(): number {
+    return this.closed ? this.issued : Math.max(this.settled(), this.whole(this.table.journaled(this.slot)));
+  }
+
+  /** Something is in the journal and has not settled. */
+  get isKept(): boolean {
+    return this.settled() < this.durable();
+  }
+
   /** The seq of this run, at most the last issued, that has these low 32 bits. */
   whole(low: number): number {
     return this.issued - ((this.issued - low) >>> 0);
@@ -117,18 +133,30 @@ export class Ledger {
     return this.endSeq !== 0 && this.settled() >= this.endSeq;
   }
 
+  get endIsDurable(): boolean {
+    return this.endSeq !== 0 && this.durable() >= this.endSeq;
+  }
+
   /** Counts of what the user logged: the records that make and end the run are not among them. */
   counts(): Counts {
     const settled = this.settled();
+    const durable = this.durable();
     this.source.drainFailures();
     const ended = this.endSeq !== 0 ? 1 : 0;
     const endSettled = this.endSeq !== 0 && settled >= this.endSeq ? 1 : 0;
+    const endDurable = this.endSeq !== 0 && durable >= this.endSeq ? 1 : 0;
     const failed = this.failures.count - this.failedControls(endSettled === 1);
     const accepted = this.issued - CREATION_SEQ - ended;
-    const done = Math.max(0, settled - CREATION_SEQ - endSettled);
     // A failure may be told ahead of the cursor: such a record is no longer pending.
-    const landed = Math.max(0, done - failed);
-    return { accepted, landed, failed: failed + this.refusedCount, pending: accepted - landed - failed };
+    const landed = Math.max(0, settled - CREATION_SEQ - endSettled - failed);
+    const safe = Math.max(landed, durable - CREATION_SEQ - endDurable - failed);
+    return {
+      accepted,
+      landed,
+      failed: failed + this.refusedCount,
+      pending: accepted - landed - failed,
+      durable: safe - landed,
+    };
   }
 
   private failedControls(endSettled: boolean): number {
@@ -153,16 +181,34 @@ export class Ledger {
     return refusal;
   }
 
-  state(from: number, to: number): 'accepted' | 'landed' | 'failed' {
+  /** This process will settle nothing more: what is in the journal is left to another, and who waits for it is told `reason`. */
+  leaveBehind(reason: HeadraceError): void {
+    this.settleWaiters();
+    this.leftBehind = reason;
+    for (const waiter of this.forLanding.take(this.issued)) this.turnAway(waiter, reason);
+  }
+
+  state(from: number, to: number): RecordState {
     const settled = this.settled();
+    const durable = this.durable();
     this.source.drainFailures();
-    if (this.failures.has(from, Math.min(to, settled))) return 'failed';
-    return settled >= to ? 'landed' : 'accepted';
+    if (this.failures.has(from, Math.min(to, durable))) return 'failed';
+    if (settled >= to) return 'landed';
+    return durable >= to ? 'durable' : 'accepted';
   }
 
   /** Resolves when the records `from` to `to` have landed; rejects when one of them failed, after all have settled. */
   outcome(from: number, to: number, asGroup: boolean): Promise<void> {
-    return new Promise((resolve, reject) => this.wait({ from, to, asGroup, holds: true, resolve, reject }));
+    return new Promise((resolve, reject) =>
+      this.wait(this.forLanding, this.settled(), { from, to, asGroup, holds: true, resolve, reject }),
+    );
+  }
+
+  /** The same for their durability: what the store refuses later is not known by then. */
+  durability(from: number, to: number, asGroup: boolean): Promise<void> {
+    return new Promise((resolve, reject) =>
+      this.wait(this.forDurability, this.durable(), { from, to, asGroup, holds: true, resolve, reject }),
+    );
   }
 
   /**
@@ -171,31 +217,23 @@ export class Ledger {
    */
   whenSettled(): Promise<void> {
     const to = this.issued;
-    return new Promise((resolve, reject) => this.wait({ from: to + 1, to, asGroup: false, holds: false, resolve, reject }));
+    return new Promise((resolve, reject) =>
+      this.wait(this.forLanding, this.settled(), { from: to + 1, to, asGroup: false, holds: false, resolve, reject }),
+    );
   }
 
   get hasWaiters(): boolean {
-    return this.waiters.length > 0;
+    return this.forLanding.size > 0 || this.forDurability.size > 0;
   }
 
   /** Settles who can be settled. The lane calls it when cursors may have moved. */
   settleWaiters(): void {
-    if (this.waiters.length === 0) return;
+    if (!this.hasWaiters) return;
     const settled = this.settled();
+    const durable = this.durable();
     this.source.drainFailures();
-    if (!this.sorted) {
-      this.waiters.sort((a, b) => a.to - b.to);
-      this.sorted = true;
-    }
-    let done = 0;
-    while (done < this.waiters.length && (this.waiters[done] as Waiter).to <= settled) done++; // below length
-    if (done === 0) return;
-    const ready = this.waiters.slice(0, done);
-    this.waiters = this.waiters.slice(done);
-    for (const waiter of ready) {
-      if (waiter.holds && --this.holding === 0) this.source.release();
-      this.settle(waiter);
-    }
+    for (const waiter of this.forLanding.take(settled)) this.answer(waiter);
+    for (const waiter of this.forDurability.take(durable)) this.answer(waiter);
   }
 
   /** Failures that nobody awaited and nobody was told of; each is given out once. */
@@ -213,17 +251,32 @@ export class Ledger {
     };
   }
 
-  private wait(waiter: Waiter): void {
-    if (this.settled() >= waiter.to) {
+  private wait(waiters: WaitList<Waiter>, cursor: number, waiter: Waiter): void {
+    if (cursor >= waiter.to) {
       this.source.drainFailures();
       this.settle(waiter);
       return;
     }
-    const last = this.waiters.at(-1);
-    if (last !== undefined && last.to > waiter.to) this.sorted = false;
-    this.waiters.push(waiter);
+    const isFirst = !this.hasWaiters;
+    waiters.add(waiter);
     if (waiter.holds && ++this.holding === 1) this.source.hold();
-    if (this.waiters.length === 1) this.source.awaitSettlement(this);
+    if (this.leftBehind !== undefined) this.leaveBehind(this.leftBehind);
+    else if (isFirst) this.source.awaitSettlement(this);
+  }
+
+  private answer(waiter: Waiter): void {
+    this.letGo(waiter);
+    this.settle(waiter);
+  }
+
+  private turnAway(waiter: Waiter, reason: HeadraceError): void {
+    this.letGo(waiter);
+    // Who waits for all of it asked how long that takes, not how it went.
+    if (waiter.from <= waiter.to) waiter.reject(reason);
+  }
+
+  private letGo(waiter: Waiter): void {
+    if (waiter.holds && --this.holding === 0) this.source.release();
   }
 
   private settle(waiter: Waiter): void {

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { OptionError } from './errors.js';
+import { DEFAULT_JOURNAL_DIR } from './journal/home.js';
 import { isCapacity } from './ring/layout.js';
 import { retryEnvironment } from './store/mlflow/environment.js';
 import type { ExperimentChoice } from './store/store.js';
@@ -59,7 +60,9 @@ export interface TrackerOptions {
   /**
    * A file: `sqlite:///relative.db` or `sqlite:////absolute.db`. A server: `http(s)://host:port/prefix`, `databricks`
    * or `databricks://profile`; its credentials, certificates and proxy come from the environment, as MLflow's client
-   * reads it (docs/environment.md). Default: MLFLOW_TRACKING_URI, else `sqlite:///mlflow.db`.
+   * reads it (docs/environment.md). `offline`: no store, a record has landed when it is in the journal, and is sent
+   * later; HEADRACE_OFFLINE=1 in the environment does the same for any uri. Default: MLFLOW_TRACKING_URI, else
+   * `sqlite:///mlflow.db`.
    */
   uri?: string;
   /** Default: MLFLOW_EXPERIMENT_NAME, else MLFLOW_EXPERIMENT_ID, else MLflow's `Default`. Made if it is missing. */
@@ -128,14 +131,18 @@ type Ceilings = Readonly<Record<Exclude<keyof BatchOptions, 'lingerMs'>, readonl
 /** A transaction is the cheaper the more it holds; 10,000 rows take about 30 ms. */
 const SQLITE_ROWS = 10_000;
 
+const FILE_CEILINGS: Ceilings = {
+  maxParams: [SQLITE_ROWS, SQLITE_ROWS],
+  maxMetrics: [SQLITE_ROWS, SQLITE_ROWS],
+  maxTags: [SQLITE_ROWS, SQLITE_ROWS],
+  maxEntities: [SQLITE_ROWS, SQLITE_ROWS],
+  maxBytes: [8 * 2 ** 20, 2 ** 30],
+};
+
 const CEILINGS: Readonly<Record<StoreLocation['kind'], Ceilings>> = {
-  sqlite: {
-    maxParams: [SQLITE_ROWS, SQLITE_ROWS],
-    maxMetrics: [SQLITE_ROWS, SQLITE_ROWS],
-    maxTags: [SQLITE_ROWS, SQLITE_ROWS],
-    maxEntities: [SQLITE_ROWS, SQLITE_ROWS],
-    maxBytes: [8 * 2 ** 20, 2 ** 30],
-  },
+  sqlite: FILE_CEILINGS,
+  // A journal is written like a file.
+  offline: FILE_CEILINGS,
   // MLflow: what runs/log-batch takes, and MAX_BATCH_LOG_REQUEST_SIZE.
   server: {
     maxParams: [100, 100],
@@ -173,6 +180,7 @@ export function resolveOptions(options: TrackerOptions, env: NodeJS.ProcessEnv, 
   const uri = check.text('uri', env.MLFLOW_TRACKING_URI || 'sqlite:///mlflow.db');
   // A program that has switched logging off must not fail for a uri that is not served, nor for what its server needs.
   const location: StoreLocation = enabled ? parseStoreUri(uri, cwd, env) : { kind: 'sqlite', path: '', display: '' };
+  const offline = enabled && (location.kind === 'offline' || env.HEADRACE_OFFLINE === '1');
   return {
     location,
     cwd,
@@ -188,9 +196,9 @@ export function resolveOptions(options: TrackerOptions, env: NodeJS.ProcessEnv, 
       location.kind,
       env,
     ),
-    durability: check.oneOf('durability', 'os', ['memory', 'os', 'fsync']),
+    durability: durability(check, offline),
     journal: journalSettings(check.child('journal', ['dir', 'maxBytes']), env, cwd),
-    offline: env.HEADRACE_OFFLINE === '1',
+    offline,
     onFull: check.oneOf('onFull', 'block', ['block', 'reject']),
     blockTimeoutMs: check.number('blockTimeoutMs', 5000, 0),
     separator: check.oneOf('separator', '.', ['.', '/']),
@@ -206,6 +214,16 @@ function experimentChoice(check: OptionCheck, env: NodeJS.ProcessEnv): Experimen
   const name = check.text('experiment', '');
   // MLflow: code wins over MLFLOW_EXPERIMENT_NAME, that over _ID; the two of the environment must agree.
   return name !== '' ? { name } : { name: env.MLFLOW_EXPERIMENT_NAME || undefined, id: env.MLFLOW_EXPERIMENT_ID || undefined };
+}
+
+function durability(check: OptionCheck, offline: boolean): Settings['durability'] {
+  const chosen = check.oneOf('durability', 'os', ['memory', 'os', 'fsync']);
+  if (!offline || chosen !== 'memory') return chosen;
+  throw new OptionError({
+    option: 'durability',
+    received: shown(chosen),
+    expected: "'os' or 'fsync' while offline (by the uri or HEADRACE_OFFLINE=1): without a journal nothing would be kept",
+  });
 }
 
 function batchLimits(check: OptionCheck, kind: StoreLocation['kind']): BatchLimits {
@@ -225,7 +243,7 @@ function batchLimits(check: OptionCheck, kind: StoreLocation['kind']): BatchLimi
 
 function journalSettings(check: OptionCheck, env: NodeJS.ProcessEnv, cwd: string): Required<JournalOptions> {
   return {
-    dir: resolve(cwd, check.text('dir', env.HEADRACE_DIR || '.headrace')),
+    dir: resolve(cwd, check.text('dir', env.HEADRACE_DIR || DEFAULT_JOURNAL_DIR)),
     maxBytes: check.number('maxBytes', Number.POSITIVE_INFINITY, 0),
   };
 }

@@ -11,24 +11,26 @@ abstract class LazyReceipt implements Receipt {
 
   abstract durable(): Promise<void>;
 
+  protected abstract landed(): Promise<void>;
+
   // biome-ignore lint/suspicious/noThenProperty: a receipt is awaited like a promise, and is none until then
   then<A = void, B = never>(
     onFulfilled?: ((value: void) => A | PromiseLike<A>) | null,
     onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
-    return this.durable().then(onFulfilled, onRejected);
+    return this.landed().then(onFulfilled, onRejected);
   }
 
   catch<T = never>(onRejected?: ((reason: unknown) => T | PromiseLike<T>) | null): Promise<void | T> {
-    return this.durable().catch(onRejected);
+    return this.landed().catch(onRejected);
   }
 
   finally(onFinally?: (() => void) | null): Promise<void> {
-    return this.durable().finally(onFinally);
+    return this.landed().finally(onFinally);
   }
 }
 
-/** Of one record. Without a journal, durable means landed: one promise serves both. */
+/** Of one record. */
 export class RecordReceipt extends LazyReceipt {
   private readonly ledger: Ledger;
   private readonly seq: number;
@@ -44,6 +46,10 @@ export class RecordReceipt extends LazyReceipt {
   }
 
   durable(): Promise<void> {
+    return this.ledger.durability(this.seq, this.seq, false);
+  }
+
+  protected landed(): Promise<void> {
     return this.ledger.outcome(this.seq, this.seq, false);
   }
 }
@@ -68,11 +74,19 @@ export class GroupReceipt extends LazyReceipt {
     return this.refusals.length > 0 && state !== 'accepted' ? 'failed' : state;
   }
 
-  async durable(): Promise<void> {
+  durable(): Promise<void> {
+    return this.withRefusals(this.ledger.durability(this.from, this.to, true));
+  }
+
+  protected landed(): Promise<void> {
+    return this.withRefusals(this.ledger.outcome(this.from, this.to, true));
+  }
+
+  private async withRefusals(records: Promise<void>): Promise<void> {
     for (const refusal of this.refusals) refusal.known = true;
     const refused = this.refusals.map((refusal) => refusal.error);
     try {
-      await this.ledger.outcome(this.from, this.to, true);
+      await records;
     } catch (error) {
       if (!(error instanceof LogFailuresError) || refused.length === 0) throw error;
       throw new LogFailuresError({ errors: [...refused, ...error.errors], count: refused.length + error.count });
@@ -92,6 +106,10 @@ export class RefusedReceipt extends LazyReceipt {
   }
 
   durable(): Promise<void> {
+    return this.landed();
+  }
+
+  protected landed(): Promise<void> {
     this.refusal.known = true;
     return Promise.reject(this.refusal.error);
   }
@@ -101,6 +119,10 @@ class NothingToDo extends LazyReceipt {
   readonly state = 'landed';
 
   durable(): Promise<void> {
+    return this.landed();
+  }
+
+  protected landed(): Promise<void> {
     return Promise.resolve();
   }
 }

@@ -51,11 +51,18 @@ const packr = new Packr({ useRecords: false });
 /** A run that ends while the ring is full looks for room this often. */
 const ROOM_POLL_MS = 5;
 
+/** What flush, end and close wait for. */
+export interface Work {
+  readonly settled: Promise<unknown>;
+  /** All of it survives this process. */
+  readonly isDurable: () => boolean;
+}
+
 /** What a run needs of its tracker. */
 export interface RunHost {
   refused(error: HeadraceError, run: LaneRun): void;
   /** Waits for `work` on these runs and reports on them. */
-  settle(runs: readonly LaneRun[], work: Promise<unknown>, options: FlushOptions | undefined): Promise<Report>;
+  settle(runs: readonly LaneRun[], work: Work, options: FlushOptions | undefined): Promise<Report>;
   ended(run: LaneRun): void;
 }
 
@@ -189,18 +196,14 @@ export class LaneRun implements Run {
   // ---- end ----
 
   flush(options?: FlushOptions): Promise<Report> {
-    return this.host.settle([this], this.ledger.whenSettled(), options);
+    return this.host.settle([this], this.unsettled(), options);
   }
 
   async end(status: RunStatus = 'FINISHED', options?: FlushOptions): Promise<Report> {
     if (status !== 'FINISHED' && status !== 'FAILED' && status !== 'KILLED') {
       throw new InvalidValueError({ key: 'status', reason: `is ${numberOrName(status)}; a run ends FINISHED, FAILED or KILLED` });
     }
-    this.ending ??= this.host.settle(
-      [this],
-      this.finish(status).then(() => this.host.ended(this)),
-      options,
-    );
+    this.ending ??= this.host.settle([this], this.toFinish(status), options);
     return await this.ending;
   }
 
@@ -219,6 +222,21 @@ export class LaneRun implements Run {
     this.ledger.issued = CREATION_SEQ;
     this.ledger.failRest(reason);
     this.refuseFromNowOn(reason);
+  }
+
+  /** Everything logged so far. */
+  unsettled(): Work {
+    const { ledger } = this;
+    const { issued } = ledger;
+    return { settled: ledger.whenSettled(), isDurable: () => ledger.durable() >= issued };
+  }
+
+  /** Everything, and the end. */
+  toFinish(status: RunStatus): Work {
+    return {
+      settled: this.finish(status).then(() => this.host.ended(this)),
+      isDurable: () => this.ledger.endIsDurable,
+    };
   }
 
   /** Takes nothing more and resolves when the run has ended in the store, or can't. Never rejects. */

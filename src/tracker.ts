@@ -2,15 +2,23 @@ import { randomUUID } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import type { FlushOptions, Report, Run, StartRunOptions, Tracker, TrackerEvents, TrackerStats } from './api.js';
 import { DisabledTracker } from './disabled.js';
-import { FlushTimeoutError, type HeadraceError, LogFailuresError, OptionError, ParamConflictError } from './errors.js';
-import { type Exiting, endingStatus, finishAtExit, forgetAtExit, updateSignals } from './exit.js';
+import {
+  FlushTimeoutError,
+  type HeadraceError,
+  LogFailuresError,
+  OptionError,
+  ParamConflictError,
+  StoreUnavailableError,
+} from './errors.js';
+import { type Exiting, endingStatus, finishAtExit, forgetAtExit, say, updateSignals } from './exit.js';
 import type { Failures } from './failures.js';
 import { KnownRuns } from './known-runs.js';
 import { Lane, type LaneEvents } from './lane/lane.js';
 import type { RunRequest } from './lane/task.js';
+import { keptWords, lostWords, offlineWords } from './last-words.js';
 import { Ledger, MAX_LISTED } from './ledger.js';
 import { resolveOptions, type Settings, type TrackerOptions } from './options.js';
-import { LaneRun, type RunHost } from './run.js';
+import { LaneRun, type RunHost, type Work } from './run.js';
 import { checkRunId, checkRunOptions, runTagsOf } from './run-options.js';
 import type { RunStatus } from './store/store.js';
 import { userName } from './user-name.js';
@@ -32,15 +40,21 @@ class LaneTracker implements Tracker, RunHost, Exiting, LaneEvents {
   private readonly emitter = new EventEmitter();
   /** Runs that have not ended, or whose end has not settled. */
   private readonly runs = new Set<LaneRun>();
-  private readonly known = new KnownRuns<LaneRun>();
+  private readonly known: KnownRuns<LaneRun>;
   /** What ended runs leave behind for `stats` and for the next report. */
   private readonly past = { accepted: 0, landed: 0, failed: 0 };
   private unreported: Failures[] = [];
   /** Runs that have just ended, or were logged to afterwards: what they refused is to be reported, too. */
   private readonly unread = new Set<LaneRun>();
   private nextLane = 0;
+  private begun = 0;
   private flushes = 0;
   private closing: Promise<Report> | undefined;
+  private gone: Promise<void> | undefined;
+  /** No worker sends what is in the journal any more. */
+  private hasLeftBehind = false;
+  /** It has been told where what has not landed is kept. */
+  private journalIsTold = false;
   private lastError: HeadraceError | undefined;
   /** Why the store takes nothing, by what a lane told last. */
   private storeError: HeadraceError | undefined;
@@ -48,6 +62,7 @@ class LaneTracker implements Tracker, RunHost, Exiting, LaneEvents {
 
   constructor(settings: Settings) {
     this.settings = settings;
+    this.known = new KnownRuns(settings.offline);
     this.lanes = Array.from({ length: settings.workers }, (_, number) => new Lane(settings, number, this));
     finishAtExit(this);
   }
@@ -79,8 +94,7 @@ class LaneTracker implements Tracker, RunHost, Exiting, LaneEvents {
       result = await fn(run);
     } catch (error) {
       // What `fn` threw is what the caller must see; records refused meanwhile stay for the next report.
-      const over = run.finish('FAILED').then(() => this.ended(run));
-      await within(DEFAULT_FLUSH_MS, over);
+      await within(DEFAULT_FLUSH_MS, run.toFinish('FAILED').settled);
       throw error;
     }
     await run.end();
@@ -89,7 +103,7 @@ class LaneTracker implements Tracker, RunHost, Exiting, LaneEvents {
 
   flush(options?: FlushOptions): Promise<Report> {
     const runs = [...this.runs];
-    return this.settle(runs, Promise.all(runs.map(({ ledger }) => ledger.whenSettled())), options, true);
+    return this.settle(runs, allOf(runs.map((run) => run.unsettled())), options, true);
   }
 
   close(options?: FlushOptions): Promise<Report> {
@@ -98,18 +112,17 @@ class LaneTracker implements Tracker, RunHost, Exiting, LaneEvents {
   }
 
   stats(): TrackerStats {
-    const total = { ...this.past };
+    const total = { ...this.past, durable: this.past.landed };
     for (const { ledger } of this.runs) {
-      const { accepted, landed, failed } = ledger.counts();
+      const { accepted, landed, failed, durable } = ledger.counts();
       total.accepted += accepted;
       total.landed += landed;
       total.failed += failed;
+      total.durable += landed + durable;
     }
     const { lanes } = this;
     return {
       ...total,
-      // Without a journal in front of the store, what is durable is what has landed.
-      durable: total.landed,
       ringBytes: { used: sum(lanes, (lane) => lane.ring.used), capacity: lanes.length * this.settings.ringBytes },
       batches: sum(lanes, (lane) => lane.batches),
       retries: sum(lanes, (lane) => lane.retries),
@@ -140,18 +153,16 @@ class LaneTracker implements Tracker, RunHost, Exiting, LaneEvents {
     this.unread.add(run);
   }
 
-  async settle(
-    runs: readonly LaneRun[],
-    work: Promise<unknown>,
-    options: FlushOptions = {},
-    wholeTracker = false,
-  ): Promise<Report> {
-    const timeoutMs = options.timeoutMs ?? DEFAULT_FLUSH_MS;
+  async settle(runs: readonly LaneRun[], work: Work, options: FlushOptions = {}, wholeTracker = false): Promise<Report> {
+    const timeoutMs = this.hasLeftBehind ? 0 : (options.timeoutMs ?? DEFAULT_FLUSH_MS);
     this.setUrgent(1);
-    const inTime = await within(timeoutMs, work);
+    const inTime = await within(timeoutMs, work.settled);
     this.setUrgent(-1);
+    // Before the report: what becomes durable in between is in it, and what is in it is durable.
+    const isSafe = inTime || work.isDurable();
     const { report, count } = this.report(runs, wholeTracker);
-    if (!inTime) throw new FlushTimeoutError({ timeoutMs, report, store: this.storeError });
+    if (!isSafe) throw new FlushTimeoutError({ timeoutMs, report, store: this.storeError });
+    if (!inTime) this.tellJournal(report, runs, timeoutMs);
     if (count > 0 && options.throwOnFailure !== false) throw new LogFailuresError({ errors: report.failures, count });
     return report;
   }
@@ -225,34 +236,50 @@ class LaneTracker implements Tracker, RunHost, Exiting, LaneEvents {
     const runs = [...this.runs];
     if (status !== undefined) for (const run of runs) run.writeEnd(status, Math.max(0, deadline - performance.now()));
     this.setUrgent(1);
+    let inTime = true;
     for (const lane of this.lanes) {
       const own = runs.filter((run) => run.lane === lane);
-      lane.waitInPlace(() => own.every(({ ledger }) => ledger.settled() >= ledger.issued), deadline);
+      // While the store takes nothing, the journal is as far as anything gets.
+      const goal = (ledger: Ledger): number => (lane.isStoreDown ? ledger.durable() : ledger.settled());
+      inTime = lane.waitInPlace(() => own.every(({ ledger }) => goal(ledger) >= ledger.issued), deadline) && inTime;
     }
     if (status === undefined) {
       this.setUrgent(-1);
       return [];
     }
     for (const lane of this.lanes) lane.stopInPlace();
-    return this.lastWords(runs);
+    return this.lastWords(runs, inTime ? undefined : this.settings.exitTimeoutMs);
   }
 
-  private lastWords(runs: readonly LaneRun[]): string[] {
+  private lastWords(runs: readonly LaneRun[], waitedMs: number | undefined): string[] {
     const { report, count } = this.report(runs, true);
+    const { accepted, pending, durable, journal } = report;
     const lines: string[] = [];
-    const { display } = this.settings.location;
-    const late = `within ${this.settings.exitTimeoutMs} ms`;
-    const why = this.storeError === undefined ? '' : `; the ${this.storeError.message}`;
-    const open = runs.filter(({ ledger }) => ledger.settled() < ledger.issued).length;
-    if (report.pending > 0) {
-      lines.push(`${report.pending} of ${report.accepted} records had not landed in ${display} ${late} and are lost${why}`);
-    } else if (open > 0) {
-      lines.push(
-        `the end of ${open} ${open === 1 ? 'run' : 'runs'} was not stored in ${display} ${late}; all records were${why}`,
-      );
-    }
+    const unended = runs.filter(({ ledger }) => ledger.settled() < ledger.issued);
+    const keptEnds = keptEndsOf(unended);
+    const lostEnds = unended.length - keptEnds;
+    const common = { accepted, store: this.settings.location.display, waitedMs, why: this.storeError?.message };
+    if (pending > durable || lostEnds > 0)
+      lines.push(lostWords({ ...common, records: pending - durable, ends: lostEnds }, durable > 0));
+    if (journal !== undefined) lines.push(keptWords({ ...common, records: durable, ends: keptEnds }, journal));
     if (count > 0) lines.push(new LogFailuresError({ errors: report.failures, count }).message);
-    return lines;
+    return [...lines, ...this.offlineWords()];
+  }
+
+  /** Once, by the first wait that the store lets run out. */
+  private tellJournal({ accepted, durable, journal }: Report, runs: readonly LaneRun[], waitedMs: number): void {
+    if (journal === undefined || this.journalIsTold) return;
+    this.journalIsTold = true;
+    const ends = keptEndsOf(runs);
+    const store = this.settings.location.display;
+    say(keptWords({ records: durable, accepted, ends, store, waitedMs, why: this.storeError?.message }, journal));
+  }
+
+  private offlineWords(): string[] {
+    const { offline, location } = this.settings;
+    const folder = journalOf(this.lanes);
+    if (!offline || folder === undefined || this.begun === 0) return [];
+    return [offlineWords({ records: this.stats().landed, runs: this.begun }, folder, location.display === 'offline')];
   }
 
   // ---- within ----
@@ -272,6 +299,7 @@ class LaneTracker implements Tracker, RunHost, Exiting, LaneEvents {
       lane.removeRun(ledger);
       throw error;
     }
+    this.begun++;
     this.runs.add(run);
     this.known.add(run);
     updateSignals();
@@ -290,7 +318,10 @@ class LaneTracker implements Tracker, RunHost, Exiting, LaneEvents {
     if (given === undefined) return { id: undefined, lane: undefined };
     const id = this.known.idOf(given);
     const parent = this.known.find(id);
-    const storeId = parent === undefined ? (this.known.findEnded(id)?.storeId ?? given) : parent.ledger.idInStore();
+    const ended = this.known.findEnded(id);
+    // The journal of a lane is sent from front to back: behind its parent, a child finds it in the store.
+    if (this.settings.offline) return { id, lane: parent?.lane ?? ended?.lane };
+    const storeId = parent === undefined ? (ended?.storeId ?? given) : parent.ledger.idInStore();
     if (storeId !== undefined) return { id: storeId, lane: undefined };
     return { id, lane: this.settings.location.kind === 'server' ? parent?.lane : undefined };
   }
@@ -319,43 +350,61 @@ class LaneTracker implements Tracker, RunHost, Exiting, LaneEvents {
   private async closeOnce(options: FlushOptions | undefined): Promise<Report> {
     const runs = [...this.runs];
     const status = endingStatus(0);
-    const work = Promise.all(runs.map((run) => run.finish(status).then(() => this.ended(run))));
-    // After a timeout it is still to come, and until then the end of the process has to wait for it.
-    const gone = work.then(() => this.letGo(options?.timeoutMs ?? DEFAULT_FLUSH_MS));
-    let report: Report;
+    const work = allOf(runs.map((run) => run.toFinish(status)));
+    // After a FlushTimeoutError it is still to come, and until then the end of the process has to wait for it.
+    const gone = work.settled.then(() => this.letGo(options?.timeoutMs ?? DEFAULT_FLUSH_MS));
     try {
-      report = await this.settle(runs, work, options, true);
+      const report = await this.settle(runs, work, options, true);
+      await this.leave(runs, gone);
+      return report;
     } catch (error) {
-      if (!(error instanceof FlushTimeoutError)) await gone;
+      if (!(error instanceof FlushTimeoutError)) await this.leave(runs, gone);
       throw error;
     }
-    await gone;
-    return report;
   }
 
-  private async letGo(timeoutMs: number): Promise<void> {
-    await Promise.all(this.lanes.map((lane) => lane.close(timeoutMs)));
-    forgetAtExit(this);
+  /** Everything has settled, or is in the journal and stays there. */
+  private async leave(runs: readonly LaneRun[], gone: Promise<void>): Promise<void> {
+    this.hasLeftBehind = runs.some(({ ledger }) => ledger.settled() < ledger.issued);
+    await (this.hasLeftBehind ? this.letGo(0) : gone);
+    for (const line of this.offlineWords()) say(line);
+    if (!this.hasLeftBehind) return;
+    for (const { ledger, lane } of runs) {
+      const reason = `took nothing until the tracker was closed; the record is in the journal ${lane.journal?.folder}`;
+      ledger.leaveBehind(new StoreUnavailableError({ store: this.settings.location.display, reason }));
+    }
+  }
+
+  private letGo(timeoutMs: number): Promise<void> {
+    this.gone ??= Promise.all(this.lanes.map((lane) => lane.close(timeoutMs))).then(() => forgetAtExit(this));
+    return this.gone;
   }
 
   private report(runs: readonly LaneRun[], wholeTracker: boolean): { report: Report; count: number } {
-    const total = { accepted: 0, landed: 0, failed: 0, pending: 0 };
+    const total = { accepted: 0, landed: 0, failed: 0, pending: 0, durable: 0 };
+    const keepers = new Set<Lane>();
     if (wholeTracker) Object.assign(total, this.past);
     const unreported = runs.map(({ ledger }) => ledger.takeUnreported());
     // Those of `runs` that have ended meanwhile are in `past`.
-    for (const { ledger } of wholeTracker ? this.runs : runs) {
+    for (const { ledger, lane } of wholeTracker ? this.runs : runs) {
       const counts = ledger.counts();
       total.accepted += counts.accepted;
       total.landed += counts.landed;
       total.failed += counts.failed;
       total.pending += counts.pending;
+      total.durable += counts.durable;
+      if (counts.durable > 0 || ledger.isKept) keepers.add(lane);
     }
     if (wholeTracker) {
       unreported.push(...this.unreported.splice(0), ...[...this.unread].map(({ ledger }) => ledger.takeUnreported()));
       this.unread.clear();
     }
     return {
-      report: { ...total, failures: unreported.flatMap(({ errors }) => errors).slice(0, MAX_LISTED) },
+      report: {
+        ...total,
+        journal: journalOf(keepers),
+        failures: unreported.flatMap(({ errors }) => errors).slice(0, MAX_LISTED),
+      },
       count: sum(unreported, ({ count }) => count),
     };
   }
@@ -378,6 +427,23 @@ function takeRunIdFromEnvironment(): string | undefined {
   if (id === undefined || id === '') return undefined;
   checkRunId('MLFLOW_RUN_ID', id);
   return id;
+}
+
+/** Where these lanes keep what has not landed. */
+function journalOf(lanes: Iterable<Lane>): string | undefined {
+  const [lane, another] = lanes;
+  return another === undefined ? lane?.journal?.folder : another.journal?.home;
+}
+
+function keptEndsOf(runs: readonly LaneRun[]): number {
+  return runs.filter(({ ledger }) => ledger.isKept && ledger.endIsDurable).length;
+}
+
+function allOf(works: readonly Work[]): Work {
+  return {
+    settled: Promise.all(works.map(({ settled }) => settled)),
+    isDurable: () => works.every(({ isDurable }) => isDurable()),
+  };
 }
 
 async function within(timeoutMs: number, work: Promise<unknown>): Promise<boolean> {

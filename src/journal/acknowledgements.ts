@@ -1,10 +1,11 @@
 import fs from 'node:fs';
-import { JournalWriteError, reasonOf } from './errors.js';
+import { JournalWriteError } from '../errors.js';
 import { FILE_HEADER_BYTES, frameBytes, writeFileHead, writeFrame } from './frame.js';
 import { type Acknowledgement, decode, encode } from './record.js';
 import { acknowledgementsPath, type SegmentName } from './segment-name.js';
 import { SegmentReader, type Skipped } from './segment-reader.js';
 import { syncFolder } from './sync-folder.js';
+import { reasonOf } from './system-reason.js';
 
 /**
  * The file is made this large at once, of zeros. A disk that the journal itself has filled must still take the

@@ -19,7 +19,7 @@ export interface ReaderOptions {
   /** Default: from the first segment on. A segment that is gone by now is passed over. */
   readonly from?: Place | undefined;
   /** False: the frame is passed over, and its payload not looked at. */
-  readonly wants?: ((head: FrameHead) => boolean) | undefined;
+  readonly wants?: ((head: FrameHead, sequence: number) => boolean) | undefined;
   readonly onSkip?: ((skipped: Skipped) => void) | undefined;
   readonly chunkBytes?: number | undefined;
 }
@@ -30,7 +30,7 @@ export interface ReaderOptions {
  */
 export class JournalReader {
   private readonly folder: string;
-  private readonly wants: (head: FrameHead) => boolean;
+  private readonly wants: (head: FrameHead, sequence: number) => boolean;
   private readonly onSkip: (skipped: Skipped) => void;
   private readonly chunkBytes: number | undefined;
   private from: Place | undefined;
@@ -58,7 +58,7 @@ export class JournalReader {
       const frame = this.reader?.next();
       if (frame === undefined) {
         if (!this.nextSegment()) return undefined;
-      } else if (this.wants(frame.head)) {
+      } else if (this.wants(frame.head, frame.sequence)) {
         const record = this.recordOf(frame);
         if (record !== undefined) {
           const segment = this.segment?.number ?? 0;

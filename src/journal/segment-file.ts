@@ -1,5 +1,5 @@
 import fs from 'node:fs';
-import { JournalWriteError, reasonOf } from './errors.js';
+import { JournalWriteError } from '../errors.js';
 import {
   FILE_HEADER_BYTES,
   type FrameHead,
@@ -11,6 +11,7 @@ import {
   writeFrame,
 } from './frame.js';
 import type { SegmentName } from './segment-name.js';
+import { reasonOf } from './system-reason.js';
 
 export type JournalDurability = 'os' | 'fsync';
 

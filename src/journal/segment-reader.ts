@@ -1,5 +1,4 @@
 import { closeSync, fstatSync, openSync } from 'node:fs';
-import { reasonOf } from './errors.js';
 import { FileWindow } from './file-window.js';
 import {
   FILE_HEADER_BYTES,
@@ -15,6 +14,7 @@ import {
   withSlack,
 } from './frame.js';
 import type { SegmentName } from './segment-name.js';
+import { reasonOf } from './system-reason.js';
 
 /**
  * Why bytes were left out.

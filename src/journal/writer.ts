@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import fs from 'node:fs';
+import { JournalFullError, JournalRecordTooLargeError, JournalWriteError } from '../errors.js';
 import { Acknowledgements } from './acknowledgements.js';
-import { JournalFullError, JournalRecordTooLargeError, JournalWriteError, reasonOf } from './errors.js';
 import { FILE_HEADER_BYTES, frameBytes, MAX_PAYLOAD_BYTES, MAX_RUN } from './frame.js';
 import type { Place } from './reader.js';
 import { type Acknowledgement, type Encoded, encode, type JournalRecord } from './record.js';
@@ -11,6 +11,7 @@ import { type JournalDurability, SegmentFile } from './segment-file.js';
 import { MAX_SEGMENT, segmentName } from './segment-name.js';
 import { laterSeq, neededSeq } from './seq.js';
 import { syncFolder } from './sync-folder.js';
+import { reasonOf } from './system-reason.js';
 
 export interface JournalOptions {
   readonly folder: string;
@@ -155,6 +156,18 @@ export class JournalWriter {
     return place;
   }
 
+  /** Tells anew what an open run is made from. The last telling counts. */
+  describe(run: number, request: string): void {
+    const state = this.known(run);
+    if (state.opened === undefined) return;
+    const opened = { ...state.opened, request };
+    const { current } = this;
+    // Another segment declares it by what is known then.
+    if (current?.file !== undefined && current.declared.has(run)) this.put(current, encode(opened));
+    state.opened = opened;
+    this.acknowledgements.add(opened);
+  }
+
   /** The run's id in the store, so that a replay need not look for it. */
   storeId(run: number, storeId: string): void {
     const state = this.known(run);
@@ -170,6 +183,14 @@ export class JournalWriter {
     const known = state ?? this.known(run);
     known.land(seq);
     this.unsaid.add(known);
+  }
+
+  /** Nothing of the run is to be sent again, though its end is not in the journal. */
+  finished(run: number): void {
+    const state = this.runs.get(run);
+    if (state === undefined) return;
+    state.finish();
+    this.unsaid.add(state);
   }
 
   /**
@@ -221,6 +242,12 @@ export class JournalWriter {
       if (segment !== this.current) return true;
       return segment.file === undefined || segment.file.unwrittenBytes > 0 || segment.file.bytes * 2 > this.segmentBytes;
     });
+  }
+
+  /** Writes down what has landed. Losing it costs only that it is sent again, so nothing is synced. */
+  acknowledge(): void {
+    this.say();
+    this.acknowledgements.write();
   }
 
   /** Writes and syncs what there is, and leaves an empty folder if everything has landed. */

@@ -10,10 +10,12 @@ import type { RingConsumer } from '../ring/consumer.js';
 import { INLINE, type KeyId, type KeyReader } from '../ring/key-table.js';
 import { EMPTY, type Offset } from '../ring/layout.js';
 import { Kind, Literal, type RecordReader, type RunSlot } from '../ring/record.js';
+import type { Item } from '../store/store.js';
+import { CallersAccount, type CallersEar } from './account.js';
 import type { LaneClock } from './clock.js';
+import type { Coalescer } from './coalescer.js';
 import type { ConfigTags } from './config-tags.js';
-import { ParamPlaces, PendingBatch, RunQueue, type Step, type Stretch } from './run-queue.js';
-import type { RunTable } from './run-table.js';
+import { type CallersQueue, RunQueue, type Stretch } from './run-queue.js';
 import type { ConfigRequest, EndRequest, LaneSettings, OpenRun, RunRequest } from './task.js';
 
 /** The clock is kept within 5 ms, and 256 records take about 0.2 ms. */
@@ -24,16 +26,18 @@ export class Intake {
   private readonly ring: RingConsumer;
   private readonly record: RecordReader;
   private readonly keys: KeyReader;
-  private readonly table: RunTable;
+  private readonly ear: CallersEar;
+  private readonly coalescer: Coalescer;
+  private readonly mayFallBehind: () => boolean;
   private readonly settings: LaneSettings;
   private readonly clock: LaneClock;
   private readonly epoch: number;
   private readonly configTags: ConfigTags;
-  private readonly places = new ParamPlaces();
   private readonly unpackr = new Unpackr({ useRecords: false });
-  /** Runs that have something to send. */
-  readonly active: Set<RunQueue> = new Set<RunQueue>();
-  private readonly queues = new Map<RunSlot, RunQueue>();
+  /** Runs of which something is not in the journal. Empty without one. */
+  readonly drafted: Set<CallersQueue> = new Set<CallersQueue>();
+  private readonly hasJournal: boolean;
+  private readonly queues = new Map<RunSlot, CallersQueue>();
   /** By run id. A run may be resumed before its end has been stored, and then has two queues. */
   private readonly latest = new Map<string, RunQueue>();
   /** By key id: what is wrong with the key; null: nothing. */
@@ -41,13 +45,15 @@ export class Intake {
   /** What has been taken and not given back, in order. */
   private readonly stretches: Stretch[] = [];
   private stretch: Stretch = { end: 0, left: 0 };
-  private now = 0;
 
   constructor(parts: {
     ring: RingConsumer;
     record: RecordReader;
     keys: KeyReader;
-    table: RunTable;
+    ear: CallersEar;
+    coalescer: Coalescer;
+    /** Whether what is logged now may stay out of memory: it is going to be in the journal. */
+    mayFallBehind: () => boolean;
     settings: LaneSettings;
     clock: LaneClock;
     epoch: number;
@@ -56,7 +62,10 @@ export class Intake {
     this.ring = parts.ring;
     this.record = parts.record;
     this.keys = parts.keys;
-    this.table = parts.table;
+    this.ear = parts.ear;
+    this.coalescer = parts.coalescer;
+    this.mayFallBehind = parts.mayFallBehind;
+    this.hasJournal = parts.settings.journal !== undefined;
     this.settings = parts.settings;
     this.clock = parts.clock;
     this.epoch = parts.epoch;
@@ -64,27 +73,33 @@ export class Intake {
   }
 
   /** Runs that were open when this worker began: the store is asked for them again. */
-  takeOver(openRuns: readonly OpenRun[]): void {
-    for (const { slot, request } of openRuns) {
+  takeOver(openRuns: readonly OpenRun[]): CallersQueue[] {
+    return openRuns.map(({ slot, request }) => {
       const queue = this.newQueue(slot, request);
-      this.push(queue, { kind: 'create', request, seq: undefined, stretch: undefined });
-    }
+      this.coalescer.push(queue, { kind: 'create', request, seq: undefined, stretch: undefined, mayExist: true });
+      return queue;
+    });
   }
 
-  queue(slot: RunSlot): RunQueue | undefined {
+  queue(slot: RunSlot): CallersQueue | undefined {
     return this.queues.get(slot);
+  }
+
+  /** A run that is not of this process: one of the same id that is opened from now on comes after it. */
+  precedes(queue: RunQueue): void {
+    for (const id of [queue.runId, queue.storeId]) if (id !== undefined) this.latest.set(id, queue);
   }
 
   /** The run has ended: its slot may be another run's next. */
   forget(queue: RunQueue): void {
-    if (this.queues.get(queue.slot) === queue) this.queues.delete(queue.slot);
+    const { account } = queue;
+    if (account instanceof CallersAccount && this.queues.get(account.slot) === queue) this.queues.delete(account.slot);
     queue.ended = true;
-    if (this.latest.get(queue.runId) === queue) this.latest.delete(queue.runId);
+    for (const id of [queue.runId, queue.storeId]) if (id !== undefined && this.latest.get(id) === queue) this.latest.delete(id);
   }
 
   /** Takes up to `limit` records; returns how many. */
   drain(limit: number): number {
-    this.now = Date.now();
     this.stretch = { end: 0, left: 0 };
     let taken = 0;
     while (taken < limit) {
@@ -107,6 +122,13 @@ export class Intake {
     if (stretch.left === 0) this.release();
   }
 
+  /** Everything taken so far is in the journal, so the ring need not hold it. */
+  journaled(): void {
+    const last = this.stretches.pop();
+    this.stretches.length = 0;
+    if (last !== undefined) this.ring.release(last.end);
+  }
+
   private release(): void {
     let done = 0;
     while (this.stretches[done]?.left === 0) done++;
@@ -121,8 +143,8 @@ export class Intake {
     const kind = record.kind(offset);
     const slot = record.run(offset);
     const seq = record.seq(offset);
-    // A worker that takes over meets again what its predecessor settled behind a record that had not.
-    if (((seq - this.table.settled(slot)) | 0) <= 0) return;
+    // A worker that takes over meets again what its predecessor settled, or has in the journal, behind a record that had not.
+    if (((seq - this.ear.table.journaled(slot)) | 0) <= 0) return;
     this.stretch.left++;
     if (kind === Kind.Run) {
       this.takeRun(slot, seq, record.text(offset));
@@ -130,10 +152,12 @@ export class Intake {
     }
     const queue = this.queues.get(slot);
     if (queue === undefined) throw new Error(`record ${seq} of kind ${kind} names run slot ${slot}, which is not open`);
+    if (this.hasJournal && queue.drafts.isEmpty) this.drafted.add(queue);
+    this.fallBehind(queue, seq);
     switch (kind) {
       case Kind.End:
         // Our own text, from `Run.end`.
-        this.push(queue, { kind: 'end', request: JSON.parse(record.text(offset)) as EndRequest, seq, stretch: this.stretch });
+        this.takeEnd(queue, seq, JSON.parse(record.text(offset)) as EndRequest);
         return;
       case Kind.Config:
         this.takeConfig(queue, seq, record.text(offset));
@@ -147,14 +171,17 @@ export class Intake {
     // Our own text, from `startRun`.
     const request = JSON.parse(text) as RunRequest;
     let queue = this.queues.get(slot);
-    if (queue === undefined || queue.runId !== request.id) {
-      queue = this.newQueue(slot, request);
+    if (queue === undefined || queue.runId !== request.id) queue = this.newQueue(slot, request);
+    if (this.hasJournal) {
+      this.drafted.add(queue);
+      queue.drafts.opened(seq);
     }
-    this.push(queue, { kind: 'create', request, seq, stretch: this.stretch });
+    this.coalescer.push(queue, { kind: 'create', request, seq, stretch: this.stretch, mayExist: false });
   }
 
-  private newQueue(slot: RunSlot, { id, parentRunId }: RunRequest): RunQueue {
-    const queue = new RunQueue(slot, id);
+  private newQueue(slot: RunSlot, request: RunRequest): CallersQueue {
+    const { id, parentRunId } = request;
+    const queue = new RunQueue(new CallersAccount(slot, id, this.ear), request);
     queue.after = this.latest.get(id);
     if (parentRunId !== undefined) queue.parent = this.latest.get(parentRunId);
     this.queues.set(slot, queue);
@@ -162,7 +189,19 @@ export class Intake {
     return queue;
   }
 
-  private takeItem(queue: RunQueue, seq: number, kind: Kind, offset: Offset): void {
+  private takeEnd(queue: CallersQueue, seq: number, request: EndRequest): void {
+    if (this.hasJournal) queue.drafts.ended(seq, request);
+    if (queue.behind === undefined) this.coalescer.push(queue, { kind: 'end', request, seq, stretch: this.stretch });
+  }
+
+  /** Memory is full, or holds not all of what came before: from this record on it waits in the journal alone. */
+  private fallBehind(queue: CallersQueue, seq: number): void {
+    if (queue.behind !== undefined || this.coalescer.hasRoomFor(queue) || !this.mayFallBehind()) return;
+    queue.behind = { readTo: (seq - 1) >>> 0, from: undefined, last: 0, isMissed: false };
+    this.coalescer.closeBatch(queue);
+  }
+
+  private takeItem(queue: CallersQueue, seq: number, kind: Kind, offset: Offset): void {
     const id = this.record.keyId(offset);
     const key = id === INLINE ? this.record.inlineKey(offset) : this.keys.name(id);
     const problem = this.problemOf(id, key);
@@ -170,32 +209,42 @@ export class Intake {
       this.refuse(queue, seq, new InvalidKeyError({ key, reason: problem }));
       return;
     }
-    let batch = this.openBatch(queue, seq);
-    if (kind === Kind.Metric || kind === Kind.MetricWide) {
-      const wide = kind === Kind.MetricWide;
-      const value = this.record.value(offset);
-      const step = wide ? this.record.wideStep(offset) : this.record.metricStep(offset);
-      const timestamp = wide ? this.record.wideTimestamp(offset) : this.epoch + this.record.metricStamp(offset);
-      if (!batch.addMetric(seq, key, value, timestamp, step)) {
-        batch = this.nextBatch(queue, seq);
-        batch.addMetric(seq, key, value, timestamp, step);
+    const item = this.itemOf(key, kind, offset);
+    if (item instanceof HeadraceError) {
+      this.refuse(queue, seq, item);
+      return;
+    }
+    if (this.hasJournal) queue.drafts.add(seq, item);
+    if (queue.behind !== undefined) return;
+    this.coalescer.add(queue, seq, id, item);
+    this.coalescer.complete(queue, seq, this.stretch);
+  }
+
+  private itemOf(key: string, kind: Kind, offset: Offset): Item | HeadraceError {
+    const { record } = this;
+    switch (kind) {
+      case Kind.Metric:
+        return {
+          kind: 'metric',
+          key,
+          value: record.value(offset),
+          timestamp: this.epoch + record.metricStamp(offset),
+          step: record.metricStep(offset),
+        };
+      case Kind.MetricWide:
+        return {
+          kind: 'metric',
+          key,
+          value: record.value(offset),
+          timestamp: record.wideTimestamp(offset),
+          step: record.wideStep(offset),
+        };
+      default: {
+        const isTag = kind === Kind.Tag;
+        const text = this.limited(key, isTag ? record.text(offset) : this.paramText(kind, offset), isTag);
+        return text instanceof HeadraceError ? text : { kind: isTag ? 'tag' : 'param', key, value: text };
       }
-      batch.complete(seq, this.stretch);
-      return;
     }
-    const isTag = kind === Kind.Tag;
-    const text = this.limited(key, isTag ? this.record.text(offset) : this.paramText(kind, offset), isTag);
-    if (text instanceof HeadraceError) {
-      this.refuse(queue, seq, text);
-      return;
-    }
-    const added = isTag ? batch.addTag(seq, key, text) : batch.addParam(seq, id, key, text);
-    if (!added) {
-      batch = this.nextBatch(queue, seq);
-      if (isTag) batch.addTag(seq, key, text);
-      else batch.addParam(seq, id, key, text);
-    }
-    batch.complete(seq, this.stretch);
   }
 
   private paramText(kind: Kind, offset: Offset): string {
@@ -230,11 +279,11 @@ export class Intake {
   }
 
   /** A config file: its params, then the tags that tell where they came from. One record, one receipt. */
-  private takeConfig(queue: RunQueue, seq: number, text: string): void {
+  private takeConfig(queue: CallersQueue, seq: number, text: string): void {
     // Our own text, from `Run.logConfig`.
     const { path, prefix } = JSON.parse(text) as ConfigRequest;
     // Keys of a file are not interned: in a batch of their own nothing is met both by id and by text.
-    this.closeBatch(queue);
+    this.coalescer.closeBatch(queue);
     try {
       const file = readConfigFile(path, { separator: this.settings.separator, ...(prefix === undefined ? {} : { prefix }) });
       for (const param of file.params) {
@@ -242,28 +291,34 @@ export class Intake {
         const value = problem === undefined && this.limited(param.key, valueText(param.value, this.settings.valueFormat), false);
         if (problem !== undefined) this.refusePart(queue, seq, new InvalidKeyError({ key: param.key, reason: problem }));
         else if (value instanceof HeadraceError) this.refusePart(queue, seq, value);
-        else if (typeof value === 'string' && !this.openBatch(queue, seq).addParam(seq, INLINE, param.key, value)) {
-          this.nextBatch(queue, seq).addParam(seq, INLINE, param.key, value);
-        }
+        else if (typeof value === 'string') this.addPart(queue, seq, { kind: 'param', key: param.key, value });
       }
-      for (const [key, value] of this.configTags.of(queue.runId, path, file)) {
-        if (!this.openBatch(queue, seq).addTag(seq, key, value)) this.nextBatch(queue, seq).addTag(seq, key, value);
-      }
+      for (const [key, value] of this.configTags.of(queue.runId, path, file))
+        this.addPart(queue, seq, { kind: 'tag', key, value });
     } catch (error) {
       if (!(error instanceof ConfigFileError)) throw error;
       this.refusePart(queue, seq, error);
     }
-    this.openBatch(queue, seq).complete(seq, this.stretch);
-    this.closeBatch(queue);
+    if (this.hasJournal) queue.drafts.endParts(seq);
+    if (queue.behind !== undefined) return;
+    this.coalescer.complete(queue, seq, this.stretch);
+    this.coalescer.closeBatch(queue);
   }
 
-  private refuse(queue: RunQueue, seq: number, error: HeadraceError): void {
+  private addPart(queue: CallersQueue, seq: number, item: Item): void {
+    if (this.hasJournal) queue.drafts.addPart(seq, item);
+    if (queue.behind === undefined) this.coalescer.add(queue, seq, INLINE, item);
+  }
+
+  private refuse(queue: CallersQueue, seq: number, error: HeadraceError): void {
     this.refusePart(queue, seq, error);
-    this.openBatch(queue, seq).complete(seq, this.stretch);
+    if (this.hasJournal) queue.drafts.addNothing(seq);
+    if (queue.behind === undefined) this.coalescer.complete(queue, seq, this.stretch);
   }
 
-  private refusePart(queue: RunQueue, seq: number, error: HeadraceError): void {
-    this.openBatch(queue, seq).addRefused(seq, error);
+  private refusePart(queue: CallersQueue, seq: number, error: HeadraceError): void {
+    if (this.hasJournal) queue.drafts.refused.push({ seq, error });
+    if (queue.behind === undefined) this.coalescer.refuse(queue, seq, error);
   }
 
   private problemOf(id: KeyId, key: string): string | undefined {
@@ -281,33 +336,5 @@ export class Intake {
     if (!isLonger(text, limit)) return text;
     if (this.settings.onLongValue === 'truncate') return cutToCodePoints(text, limit);
     return new ValueTooLongError({ key, length: codePoints(text), limit });
-  }
-
-  /** The batch that the run's next record may join: its last one, unless a sender has it or it is full. */
-  private openBatch(queue: RunQueue, seq: number): PendingBatch {
-    const last = queue.steps[queue.steps.length - 1];
-    if (last !== undefined && last.kind === 'batch' && !last.full && !(queue.busy && queue.steps.length === 1)) return last;
-    return this.newBatch(queue, seq);
-  }
-
-  private nextBatch(queue: RunQueue, seq: number): PendingBatch {
-    this.closeBatch(queue);
-    return this.newBatch(queue, seq);
-  }
-
-  private newBatch(queue: RunQueue, seq: number): PendingBatch {
-    const batch = new PendingBatch(this.places, this.settings.batch, seq, this.now);
-    this.push(queue, batch);
-    return batch;
-  }
-
-  private push(queue: RunQueue, step: Step): void {
-    queue.steps.push(step);
-    this.active.add(queue);
-  }
-
-  private closeBatch(queue: RunQueue): void {
-    const last = queue.steps[queue.steps.length - 1];
-    if (last?.kind === 'batch') last.close();
   }
 }

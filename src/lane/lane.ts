@@ -14,6 +14,7 @@ import { RunSlots, RunTable } from './run-table.js';
 import { Signal, StopRequest, WorkerState } from './signals.js';
 import {
   type LaneControl,
+  type LaneJournalSettings,
   type LaneMemory,
   type LaneSettings,
   type LaneTask,
@@ -30,6 +31,9 @@ const SLICE_MS = 20;
 const DEAD_AFTER_MS = 1000;
 /** Deaths in a row without progress before the lane gives up. */
 const MAX_DEATHS = 3;
+/** A worker that dies with nothing to do is not urgent, and may do so again and again. */
+const IDLE_RESTART_MS = 50;
+const MAX_IDLE_RESTART_MS = 10_000;
 /** After the last moment: for a worker to come out of a call of the store, whose waits are slices of 100 ms. */
 const GIVE_UP_MS = 500;
 
@@ -73,7 +77,10 @@ export class Lane implements SettlementSource, VerdictListener {
   /** Calls and waits that must keep the process alive. */
   private holds = 0;
   private deaths = 0;
-  private settledAtDeath = -1;
+  private idleDeaths = 0;
+  private progressAtDeath = -1;
+  /** Of a worker that died with nothing to do: when the next one starts, unless it is needed before. */
+  private restart: NodeJS.Timeout | undefined;
   private closing = false;
   /** The worker died too often: nothing lands any more. */
   broken: HeadraceError | undefined;
@@ -127,6 +134,16 @@ export class Lane implements SettlementSource, VerdictListener {
     this.ring.wake();
   }
 
+  /** Where its journal is; undefined: it keeps none. */
+  get journal(): LaneJournalSettings | undefined {
+    return this.settings.journal;
+  }
+
+  /** The store takes nothing, so far as the worker knows. */
+  get isStoreDown(): boolean {
+    return Atomics.load(this.signals, Signal.StoreDown) !== 0;
+  }
+
   get isBooted(): boolean {
     return this.pool !== undefined;
   }
@@ -158,6 +175,7 @@ export class Lane implements SettlementSource, VerdictListener {
   }
 
   awaitSettlement(ledger: Ledger): void {
+    if (this.restart !== undefined) this.boot();
     this.awaited.add(ledger);
     Atomics.store(this.signals, Signal.Bell, 1);
     // It may have settled between the look that found it pending and the bell: look again, in a turn of its own.
@@ -206,6 +224,10 @@ export class Lane implements SettlementSource, VerdictListener {
 
   onUp(): void {
     this.events.up();
+  }
+
+  onTrouble(error: HeadraceError): void {
+    this.events.failed(error);
   }
 
   onNotice(text: string): void {
@@ -289,7 +311,11 @@ export class Lane implements SettlementSource, VerdictListener {
   // ---- worker ----
 
   private boot(): void {
-    if (this.pool !== undefined || this.closing) return;
+    if (this.closing) return;
+    if (this.pool !== undefined) {
+      if (this.restart !== undefined) this.startAgain(this.pool);
+      return;
+    }
     this.pool = new Piscina({
       filename: WORKER_FILE.href,
       minThreads: 1,
@@ -338,11 +364,26 @@ export class Lane implements SettlementSource, VerdictListener {
     this.controlPort?.close();
     this.drainFailures();
     this.settleAwaited();
-    const settled = [...this.open.values()].reduce((sum, { ledger }) => sum + ledger.settled(), 0);
-    this.deaths = settled === this.settledAtDeath ? this.deaths + 1 : 1;
-    this.settledAtDeath = settled;
-    if (this.deaths < MAX_DEATHS && this.pool !== undefined) {
-      this.start(this.pool, this.unfinishedRuns());
+    const { pool } = this;
+    if (pool === undefined) return;
+    let progress = 0;
+    let isIdle = true;
+    for (const { ledger } of this.open.values()) {
+      progress += ledger.settled() + ledger.durable();
+      isIdle &&= ledger.settled() >= ledger.issued;
+    }
+    const isStuck = progress === this.progressAtDeath;
+    this.progressAtDeath = progress;
+    if (isIdle) {
+      this.deaths = 0;
+      this.idleDeaths = isStuck ? this.idleDeaths + 1 : 0;
+      const pauseMs = Math.min(IDLE_RESTART_MS * 2 ** this.idleDeaths, MAX_IDLE_RESTART_MS);
+      this.restart = setTimeout(() => this.startAgain(pool), pauseMs).unref();
+      return;
+    }
+    this.deaths = isStuck ? this.deaths + 1 : 1;
+    if (this.deaths < MAX_DEATHS) {
+      this.startAgain(pool);
       return;
     }
     const reason = this.lastCrash instanceof Error ? this.lastCrash.message : 'no error was seen';
@@ -350,6 +391,12 @@ export class Lane implements SettlementSource, VerdictListener {
     for (const { ledger } of this.open.values()) ledger.failRest(this.broken);
     this.settleAwaited();
     this.events.broken(this.broken);
+  }
+
+  private startAgain(pool: Piscina): void {
+    clearTimeout(this.restart);
+    this.restart = undefined;
+    if (!this.closing) this.start(pool, this.unfinishedRuns());
   }
 
   private unfinishedRuns(): OpenRun[] {

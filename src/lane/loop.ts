@@ -1,17 +1,21 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { MessagePort } from 'node:worker_threads';
-import type { HeadraceError } from '../errors.js';
+import { damage } from '../journal/damage.js';
 import { RingConsumer } from '../ring/consumer.js';
 import { KeyReader } from '../ring/key-table.js';
-import { RecordReader, type RunSlot } from '../ring/record.js';
+import { RecordReader } from '../ring/record.js';
 import { openStore } from '../store/open.js';
 import type { Pulse } from '../store/store.js';
 import { LaneClock } from './clock.js';
+import { Coalescer } from './coalescer.js';
 import { ConfigTags } from './config-tags.js';
+import { Delivery } from './delivery.js';
 import { Intake } from './intake.js';
-import type { PendingBatch, RunQueue, Step } from './run-queue.js';
+import { LaneJournal } from './lane-journal.js';
+import { journalsIn, Leftovers } from './leftovers.js';
+import type { RunQueue, Step } from './run-queue.js';
 import { RunTable } from './run-table.js';
-import { Sender, type Settlement } from './sender.js';
+import { Sender } from './sender.js';
 import { Signal, StopRequest, WorkerState } from './signals.js';
 import type { LaneControl, LaneTask } from './task.js';
 import { VerdictWriter } from './verdict-record.js';
@@ -28,52 +32,108 @@ const POLLS_BEFORE_PARKING = 30;
 /** A caller that waits in place takes the worker for dead after a second without a sign of life. */
 const BEAT_MS = 250;
 
-/** A lane's worker: drains the ring, sends what it holds to the store, settles it. */
+/** A lane's worker: drains the ring, keeps what it holds in the journal, sends it to the store, settles it. */
 export class LaneLoop {
   private readonly ring: RingConsumer;
-  private readonly table: RunTable;
   private readonly signals: Int32Array;
   private readonly clock: LaneClock;
   private readonly verdicts: VerdictWriter;
   private readonly intake: Intake;
   private readonly sender: Sender;
+  private readonly delivery: Delivery;
+  /** Undefined: what is accepted is in memory until it has landed. */
+  private readonly journal: LaneJournal | undefined;
+  private readonly leftovers: Leftovers | undefined;
+  private readonly isOffline: boolean;
   private readonly bell: MessagePort;
-  private readonly lingerMs: number;
-  private sending = 0;
   private parked = false;
 
   constructor(task: LaneTask) {
     const { memory, settings } = task;
     this.ring = new RingConsumer(memory.ring);
     this.ring.touch();
-    this.table = new RunTable(memory.runs);
     this.signals = new Int32Array(memory.signals);
     this.clock = new LaneClock(this.signals, memory.epoch);
     this.verdicts = new VerdictWriter(memory.verdicts);
     this.bell = task.bell;
-    this.lingerMs = settings.batch.lingerMs;
-    this.intake = new Intake({
-      ring: this.ring,
-      record: new RecordReader(this.ring),
-      keys: new KeyReader(memory.keys),
-      table: this.table,
-      settings,
-      clock: this.clock,
-      epoch: memory.epoch,
-      configTags: new ConfigTags((text) => this.tell(() => this.verdicts.notice(text))),
-    });
-    this.intake.takeOver(task.openRuns);
+    this.isOffline = settings.offline;
+    const coalescer = new Coalescer(settings.batch);
+    const { ring, signals, verdicts } = this;
     this.sender = new Sender({
       store: openStore(settings, this.pulse()),
       storeName: settings.location.display,
       retry: settings.retry,
-      signals: this.signals,
+      signals,
       watcher: {
-        down: (error) => this.tell(() => this.verdicts.down(error)),
-        up: () => this.tell(() => this.verdicts.up()),
-        notice: (text) => this.tell(() => this.verdicts.notice(text)),
+        down: (error) => this.tellStore(1, () => verdicts.down(error)),
+        up: () => this.tellStore(0, () => verdicts.up()),
+        notice: (text) => this.notice(text),
+      },
+      // What waits goes to the journal, and the loop may be parked.
+      onTurnedAway: () => ring.rouse(),
+    });
+    this.delivery = new Delivery({
+      coalescer,
+      sender: this.sender,
+      lingerMs: settings.batch.lingerMs,
+      listener: {
+        settled: (queue, step) => this.settled(queue, step),
+        get isGivenUp() {
+          return Atomics.load(signals, Signal.Stop) === StopRequest.GiveUp;
+        },
       },
     });
+    const { journal } = settings;
+    if (journal !== undefined) {
+      this.journal = new LaneJournal({
+        settings: journal,
+        location: settings.location,
+        pulse: this.pulse(),
+        isOffline: settings.offline,
+        coalescer,
+        listener: {
+          cannotWrite: (error) => {
+            this.tell(() => verdicts.trouble(error));
+            this.notice(
+              `${error.message}; until it can be written again what is logged is kept in memory, as far as there is room`,
+            );
+          },
+          canWriteAgain: () => this.notice(`journal ${journal.folder} can be written again`),
+          skipped: (skipped) => this.notice(damage(skipped)),
+        },
+      });
+      if (journal.sendsLeftovers) {
+        this.leftovers = new Leftovers({
+          home: journal.home,
+          folders: journalsIn(journal.home).filter((folder) => folder !== journal.folder),
+          durability: journal.durability,
+          coalescer,
+          notice: (text) => this.notice(text),
+          onRun: (queue) => this.intake.precedes(queue),
+        });
+      }
+    }
+    this.intake = new Intake({
+      ring,
+      record: new RecordReader(ring),
+      keys: new KeyReader(memory.keys),
+      ear: {
+        table: new RunTable(memory.runs),
+        verdicts,
+        publish: () => this.ringBell(),
+        get isGivenUp() {
+          return Atomics.load(signals, Signal.Stop) === StopRequest.GiveUp;
+        },
+      },
+      coalescer,
+      mayFallBehind: () => this.isJournaling && this.journal?.isWell === true,
+      settings,
+      clock: this.clock,
+      epoch: memory.epoch,
+      configTags: new ConfigTags((text) => this.notice(text)),
+    });
+    const queues = this.intake.takeOver(task.openRuns);
+    this.journal?.takeOver(queues);
   }
 
   get control(): LaneControl {
@@ -102,7 +162,7 @@ export class LaneLoop {
         await nextTurn();
         continue;
       }
-      const idle = this.sending === 0 && !waiting;
+      const idle = this.delivery.sending === 0 && !waiting;
       if (idle && stop === StopRequest.Finish) break;
       // Also while requests are away: a store may be for hours. What settles meanwhile rouses.
       if (!waiting && stop === StopRequest.None && ++polls > POLLS_BEFORE_PARKING) {
@@ -115,6 +175,7 @@ export class LaneLoop {
     this.clock.off();
     this.sender.giveUp();
     await this.sender.close();
+    this.closeJournals();
     Atomics.store(this.signals, Signal.State, WorkerState.Closed);
     this.announce();
   }
@@ -128,7 +189,7 @@ export class LaneLoop {
     }
     this.clock.off();
     this.parked = true;
-    const beats = this.sending > 0 ? setInterval(() => this.beat(), BEAT_MS) : undefined;
+    const beats = this.delivery.sending > 0 ? setInterval(() => this.beat(), BEAT_MS) : undefined;
     await this.ring.woken();
     clearInterval(beats);
     this.parked = false;
@@ -142,90 +203,85 @@ export class LaneLoop {
     Atomics.store(this.signals, Signal.State, WorkerState.Running);
   }
 
-  /** Starts a sender for each run that has something to send. True: something waits for its linger time. */
+  /** What was taken goes to the journal and then to the store. True: there is something to be done soon. */
   private dispatch(inHurry: boolean): boolean {
+    const { journal, leftovers } = this;
     let waiting = false;
-    const urgent = inHurry || this.lingerMs === 0 || Atomics.load(this.signals, Signal.Urgent) !== 0;
-    for (const queue of this.intake.active) {
-      if (queue.busy || queue.mustWait) continue;
-      if (urgent || !this.lingers(queue)) void this.send(queue);
-      else waiting = true;
+    if (journal !== undefined) {
+      const isKept = this.keep(journal);
+      waiting = !isKept || journal.fill() || (inHurry && journal.hasBacklog);
+      journal.collect();
+      // Where the journal is the store, nothing has landed before.
+      if (!isKept && this.isOffline) return true;
     }
-    return waiting;
+    if (inHurry) leftovers?.stop();
+    if (leftovers?.isLooking === true) {
+      // What is logged now may be of a run that a dead process has left, and comes behind it.
+      this.clock.off();
+      Atomics.store(this.signals, Signal.State, WorkerState.InStore);
+      leftovers.look();
+      this.beat();
+      return true;
+    }
+    const isReading = leftovers?.fill() === true;
+    const lingers = this.delivery.start(inHurry || Atomics.load(this.signals, Signal.Urgent) !== 0);
+    return waiting || lingers || isReading;
   }
 
-  private lingers(queue: RunQueue): boolean {
-    const [first] = queue.steps;
-    return queue.steps.length === 1 && first?.kind === 'batch' && !first.full && Date.now() - first.firstAt < this.lingerMs;
+  /** Whether what is logged goes to the journal, whatever the store does with it. */
+  private get isJournaling(): boolean {
+    return this.journal !== undefined && (this.journal.settings.ahead || this.sender.isTurnedAway);
   }
 
-  /** One step of a run after the other; other runs' senders go on meanwhile. */
-  private async send(queue: RunQueue): Promise<void> {
-    queue.busy = true;
-    this.sending++;
-    try {
-      for (let step = queue.steps[0]; step !== undefined; step = queue.steps[0]) {
-        const settlement = await this.sender.perform(queue, step);
-        await this.tellFailures(queue.slot, step, settlement);
-        if (step.kind === 'create') await this.tellCreated(queue);
-        queue.steps.shift();
-        if (step.kind === 'end') this.intake.forget(queue);
-        this.settle(queue.slot, step);
-        if (queue.steps[0] !== undefined && this.lingerMs > 0 && this.lingers(queue)) break;
-      }
-    } catch (error) {
-      // Given up at a stop: what did not land stays unsettled, and the caller's side counts it.
-      if (Atomics.load(this.signals, Signal.Stop) !== StopRequest.GiveUp) throw error;
-    } finally {
-      this.sending--;
-      queue.busy = false;
-      if (queue.steps.length === 0) this.intake.active.delete(queue);
+  /** True: nothing waits for the journal. */
+  private keep(journal: LaneJournal): boolean {
+    const { drafted } = this.intake;
+    const isAll = this.isJournaling;
+    const queues = isAll ? drafted : [...drafted].filter(({ behind }) => behind !== undefined);
+    const hadAny = drafted.size > 0 || journal.hasUnpublished;
+    const isKept = journal.keep(queues);
+    for (const queue of drafted) if (queue.drafts.isEmpty) drafted.delete(queue);
+    if (isKept && isAll && hadAny) {
+      this.intake.journaled();
+      this.announce();
     }
+    return isKept;
   }
 
-  /** Failures are in shared memory before the cursor passes them. */
-  private async tellFailures(slot: RunSlot, step: Step, settlement: Settlement): Promise<void> {
-    if (settlement.all !== undefined) {
-      const [first, count] = seqsOf(step);
-      if (count > 0) await this.tellFailure(slot, first, count, settlement.all);
-    }
-    for (const { seq, error } of settlement.failures) await this.tellFailure(slot, seq, 1, error);
-    if ((settlement.all !== undefined || settlement.failures.length > 0) && this.verdicts.publish()) this.bell.postMessage(0);
-  }
-
-  private async tellFailure(slot: RunSlot, seq: number, count: number, error: HeadraceError): Promise<void> {
-    while (!this.verdicts.failed(slot, seq, count, error)) {
-      // The caller's thread reads whenever it waits or turns; until then the fact must not be lost.
-      if (this.verdicts.publish()) this.bell.postMessage(0);
-      if (Atomics.load(this.signals, Signal.Stop) === StopRequest.GiveUp) return;
-      await sleep(POLL_MS);
-    }
-  }
-
-  /** The id that the store chose is in shared memory before the cursor passes the creation. */
-  private async tellCreated({ slot, runId, storeId }: RunQueue): Promise<void> {
-    if (storeId === undefined || storeId === runId) return;
-    while (!this.verdicts.created(slot, storeId)) {
-      if (this.verdicts.publish()) this.bell.postMessage(0);
-      // Unsettled, as what was given up is: a run that counts as made without it would be taken for one by our id.
-      if (Atomics.load(this.signals, Signal.Stop) === StopRequest.GiveUp) throw new Error(`no room for the id of run ${runId}`);
-      await sleep(POLL_MS);
-    }
-    if (this.verdicts.publish()) this.bell.postMessage(0);
+  private closeJournals(): void {
+    this.journal?.close();
+    this.leftovers?.close();
   }
 
   private tell(write: () => void): void {
     write();
+    this.ringBell();
+  }
+
+  private notice(text: string): void {
+    this.tell(() => this.verdicts.notice(text));
+  }
+
+  private tellStore(isDown: 0 | 1, write: () => void): void {
+    Atomics.store(this.signals, Signal.StoreDown, isDown);
+    this.tell(write);
+    // Who waits at the end of the process need not wait for a store that is away.
+    this.announce();
+  }
+
+  private ringBell(): void {
     if (this.verdicts.publish()) this.bell.postMessage(0);
   }
 
-  private settle(slot: RunSlot, step: Step): void {
+  private settled(queue: RunQueue, step: Step): void {
     if (step.kind === 'batch') {
-      this.table.settle(slot, step.lastSeq);
       for (const { stretch, count } of step.stretches) this.intake.settled(stretch, count);
-    } else if (step.seq !== undefined) {
-      this.table.settle(slot, step.seq);
-      if (step.stretch !== undefined) this.intake.settled(step.stretch, 1);
+    } else if (step.stretch !== undefined) {
+      this.intake.settled(step.stretch, 1);
+    }
+    if (step.kind === 'end') {
+      this.intake.forget(queue);
+      this.leftovers?.ended(queue);
     }
     // What comes next of this run may linger, and other runs wait for its creation or its end.
     this.ring.rouse();
@@ -249,16 +305,4 @@ export class LaneLoop {
       },
     };
   }
-}
-
-function seqsOf(step: Step): [first: number, count: number] {
-  if (step.kind !== 'batch') return step.seq === undefined ? [0, 0] : [step.seq, 1];
-  return [step.firstSeq, countOf(step)];
-}
-
-/** A config file's record may end in a later batch and still has something in this one. */
-function countOf(batch: PendingBatch): number {
-  const last = batch.seqs[batch.seqs.length - 1] ?? batch.lastSeq;
-  const ended = (batch.lastSeq - batch.firstSeq + 1) | 0;
-  return Math.max(ended, (last - batch.firstSeq + 1) | 0);
 }

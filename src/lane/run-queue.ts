@@ -2,8 +2,11 @@ import type { HeadraceError } from '../errors.js';
 import type { BatchLimits } from '../options.js';
 import { INLINE, type KeyId, MAX_KEYS } from '../ring/key-table.js';
 import type { Position } from '../ring/layout.js';
-import type { RunSlot } from '../ring/record.js';
 import type { Item } from '../store/store.js';
+import type { Account, CallersAccount } from './account.js';
+import type { Behind } from './backlog.js';
+import { Drafts } from './drafts.js';
+import type { JournaledRun } from './journaled-run.js';
 import type { EndRequest, RunRequest } from './task.js';
 
 /** Records taken from the ring in one go. When all of them have settled, the ring gets their bytes back. */
@@ -19,13 +22,16 @@ export interface Creation {
   readonly request: RunRequest;
   readonly seq: number | undefined;
   readonly stretch: Stretch | undefined;
+  /** See `NewRun.mayExist`. */
+  readonly mayExist: boolean;
 }
 
+/** `seq` is undefined for a run that its process left without an end. */
 export interface Ending {
   readonly kind: 'end';
   readonly request: EndRequest;
-  readonly seq: number;
-  readonly stretch: Stretch;
+  readonly seq: number | undefined;
+  readonly stretch: Stretch | undefined;
 }
 
 /** A record that came to nothing before the store saw it. */
@@ -100,38 +106,38 @@ export class PendingBatch {
     return this.closed;
   }
 
-  /** False: it doesn't go into this batch any more. */
-  addMetric(seq: number, key: string, value: number, timestamp: number, step: number): boolean {
-    if (!this.takes(key.length + 16, this.metrics, this.limits.maxMetrics)) return false;
-    this.metrics++;
-    this.items.push({ kind: 'metric', key, value, timestamp, step });
-    this.seqs.push(seq);
-    return true;
-  }
-
-  addTag(seq: number, key: string, value: string): boolean {
-    if (!this.takes(key.length + value.length, this.tags, this.limits.maxTags)) return false;
-    this.tags++;
-    this.items.push({ kind: 'tag', key, value });
-    this.seqs.push(seq);
-    return true;
-  }
-
-  /** A value is judged only against one that is stored, so another value of the same key waits for the next batch. */
-  addParam(seq: number, id: KeyId, key: string, value: string): boolean {
-    const item = this.itemOf(id, key);
-    if (item >= 0) {
-      const earlier = this.items[item];
-      if (this.closed || earlier?.kind !== 'param' || earlier.value !== value) return false;
-      this.repeats.push(seq, item);
-      return true;
+  /**
+   * False: it doesn't go into this batch any more. Of a param a value is judged only against one that is stored, so
+   * another value of the same key waits for the next batch. `id` is a param's key, if it has been interned.
+   */
+  add(seq: number, id: KeyId, item: Item): boolean {
+    switch (item.kind) {
+      case 'metric':
+        if (!this.takes(item.key.length + 16, this.metrics, this.limits.maxMetrics)) return false;
+        this.metrics++;
+        break;
+      case 'tag':
+        if (!this.takes(item.key.length + item.value.length, this.tags, this.limits.maxTags)) return false;
+        this.tags++;
+        break;
+      case 'param': {
+        const { key, value } = item;
+        const place = this.placeOf(id, key);
+        if (place >= 0) return this.repeat(seq, place, value);
+        if (!this.takes(key.length + value.length, this.params, this.limits.maxParams)) return false;
+        this.params++;
+        if (id === INLINE) this.inline.set(key, this.items.length);
+        else this.places.set(this.number, id, this.items.length);
+      }
     }
-    if (!this.takes(key.length + value.length, this.params, this.limits.maxParams)) return false;
-    this.params++;
-    if (id === INLINE) this.inline.set(key, this.items.length);
-    else this.places.set(this.number, id, this.items.length);
-    this.items.push({ kind: 'param', key, value });
+    this.items.push(item);
     this.seqs.push(seq);
+    return true;
+  }
+
+  private repeat(seq: number, place: number, value: string): boolean {
+    if (this.closed || this.items[place]?.value !== value) return false;
+    this.repeats.push(seq, place);
     return true;
   }
 
@@ -142,15 +148,16 @@ export class PendingBatch {
   }
 
   /** All of the record is in this batch or in earlier ones. */
-  complete(seq: number, stretch: Stretch): void {
+  complete(seq: number, stretch: Stretch | undefined): void {
     this.lastSeq = seq;
+    if (stretch === undefined) return;
     const last = this.stretches[this.stretches.length - 1];
     if (last !== undefined && last.stretch === stretch) last.count++;
     else this.stretches.push({ stretch, count: 1 });
   }
 
   /** A key travels inline until it is interned, so an interned one may stand in the batch by its text. */
-  private itemOf(id: KeyId, key: string): number {
+  private placeOf(id: KeyId, key: string): number {
     const place = id === INLINE ? -1 : this.places.find(this.number, id);
     if (place >= 0 || this.inline.size === 0) return place;
     return this.inline.get(key) ?? -1;
@@ -174,9 +181,11 @@ export class PendingBatch {
 export type Step = Creation | PendingBatch | Ending;
 
 /** What waits to be done for one run, in the order logged. */
-export class RunQueue {
-  readonly slot: RunSlot;
+export class RunQueue<A extends Account = Account> {
+  readonly account: A;
   readonly runId: string;
+  /** What it was opened by. */
+  readonly request: RunRequest;
   readonly steps: Step[] = [];
   /** A sender works on the first step. */
   busy = false;
@@ -188,10 +197,19 @@ export class RunQueue {
   parent: RunQueue | undefined;
   /** The run could not be made: nothing of it will land. */
   fatal: HeadraceError | undefined;
+  /** What was taken and is not in the journal. */
+  readonly drafts: Drafts = new Drafts();
+  /** The run in the journal, once something of it is there. */
+  journaled: JournaledRun | undefined;
+  /** Bytes that its batches take, about. */
+  held = 0;
+  /** Its later records are in the journal, and not here. */
+  behind: Behind | undefined;
 
-  constructor(slot: RunSlot, runId: string) {
-    this.slot = slot;
-    this.runId = runId;
+  constructor(account: A, request: RunRequest) {
+    this.account = account;
+    this.runId = request.id;
+    this.request = request;
   }
 
   /** What has to come first: an earlier opening's end, or the parent's making. */
@@ -201,3 +219,6 @@ export class RunQueue {
     return this.after !== undefined || (parent !== undefined && parent.storeId === undefined && parent.fatal === undefined);
   }
 }
+
+/** A run that this process logs. */
+export type CallersQueue = RunQueue<CallersAccount>;

@@ -3,8 +3,8 @@
  * one run must not wait for another.
  *
  *   cell n at 32 × n   0: low 32 bits of the last settled seq (landed or failed; failures are told first)
- *                      4: of the last durable seq: in the journal, at the chosen durability. It may lag behind
- *                         the settled one, as what has landed is durable too
+ *                      4: of the last durable seq: in the journal, or settled. Never behind the settled one
+ *                      8: number of the run in the lane's journal; 0: it is not there
  */
 import { TooManyRunsError } from '../errors.js';
 import { type Position, reached } from '../ring/layout.js';
@@ -14,6 +14,7 @@ import type { RunSlot } from '../ring/record.js';
 const MAX_OPEN_RUNS = 65_536;
 const CELL_WORDS = 8;
 const JOURNALED = 1;
+const JOURNAL_RUN = 2;
 
 export function newRunTable(): SharedArrayBuffer {
   return new SharedArrayBuffer(MAX_OPEN_RUNS * CELL_WORDS * 4);
@@ -32,6 +33,7 @@ export class RunTable {
   }
 
   settle(slot: RunSlot, seq: number): void {
+    this.journal(slot, seq);
     Atomics.store(this.cells, slot * CELL_WORDS, seq);
   }
 
@@ -40,8 +42,22 @@ export class RunTable {
     return Atomics.load(this.cells, slot * CELL_WORDS + JOURNALED) >>> 0;
   }
 
+  /** Up to `seq` it is durable. */
   journal(slot: RunSlot, seq: number): void {
-    Atomics.store(this.cells, slot * CELL_WORDS + JOURNALED, seq);
+    if (((seq - this.journaled(slot)) | 0) > 0) Atomics.store(this.cells, slot * CELL_WORDS + JOURNALED, seq);
+  }
+
+  journalRun(slot: RunSlot): number {
+    return Atomics.load(this.cells, slot * CELL_WORDS + JOURNAL_RUN);
+  }
+
+  setJournalRun(slot: RunSlot, run: number): void {
+    Atomics.store(this.cells, slot * CELL_WORDS + JOURNAL_RUN, run);
+  }
+
+  /** For the cell's next run. */
+  clear(slot: RunSlot): void {
+    for (let word = 0; word < CELL_WORDS; word++) Atomics.store(this.cells, slot * CELL_WORDS + word, 0);
   }
 }
 
@@ -62,8 +78,7 @@ export class RunSlots {
     // As long as records of the old run may be read again by a worker that takes over, the cell has to tell it to skip them.
     if (oldest !== undefined && reached(head, oldest.end)) {
       this.ended.shift();
-      this.table.settle(oldest.slot, 0);
-      this.table.journal(oldest.slot, 0);
+      this.table.clear(oldest.slot);
       return oldest.slot;
     }
     if (this.fresh === MAX_OPEN_RUNS) throw new TooManyRunsError({ limit: MAX_OPEN_RUNS });

@@ -27,7 +27,9 @@ export class Sender {
   private readonly abort = new AbortController();
   private readonly outage: Outage;
   private readonly alarm: Alarm;
+  private readonly onTurnedAway: () => void;
   private opening: Promise<void> | undefined;
+  private turnedAwayCount = 0;
 
   constructor(parts: {
     store: Store;
@@ -35,12 +37,20 @@ export class Sender {
     retry: RetryPolicy;
     signals: Int32Array;
     watcher: StoreWatcher;
+    /** Something was turned away: what waits in memory may wait for long. */
+    onTurnedAway: () => void;
   }) {
     const { store, storeName, retry, signals, watcher } = parts;
+    this.onTurnedAway = parts.onTurnedAway;
     this.store = store;
     this.signals = signals;
     this.outage = new Outage({ storeName, policy: retry, endless: store.remote, signal: this.abort.signal });
     this.alarm = new Alarm(watcher, storeName);
+  }
+
+  /** Something of some run has been turned away, and comes again. */
+  get isTurnedAway(): boolean {
+    return this.turnedAwayCount > 0 || this.outage.isDown;
   }
 
   /** Ends every wait at once, and nothing more goes to the store; what was waited for stays undone. */
@@ -82,9 +92,10 @@ export class Sender {
 
   private async create(queue: RunQueue, step: Creation): Promise<Settlement> {
     try {
-      // Without a seq it is the creation of a run that the worker's predecessor had begun.
-      const run = await newRunOf(step.request, step.seq === undefined, queue.parent?.storeId);
+      const run = await newRunOf(step.request, step.mayExist, await this.parentOf(queue, step));
       queue.parent = undefined;
+      // A replay must not tag it by what surrounds that.
+      queue.journaled?.describe({ ...step.request, tags: run.tags, userId: run.userId, isTagged: true });
       queue.storeId = await this.attempt(queue, async () => {
         await this.opened();
         this.abort.signal.throwIfAborted();
@@ -95,6 +106,18 @@ export class Sender {
       if (error instanceof HeadraceError) queue.fatal = error;
       throw error;
     }
+  }
+
+  /** The id in the store of the run that this one is nested under, where the request may name it by another. */
+  private async parentOf(queue: RunQueue, { request, mayExist }: Creation): Promise<string | undefined> {
+    if (queue.parent?.storeId !== undefined) return queue.parent.storeId;
+    const { parentRunId } = request;
+    // In a journal it may be our own id, of a run that has been sent long ago.
+    if (parentRunId === undefined || !mayExist || this.store.find === undefined) return undefined;
+    return await this.attempt(queue, async () => {
+      await this.opened();
+      return this.store.find?.(parentRunId);
+    });
   }
 
   /** Here and not at the worker's start: a folder that was missing may be there for the next run. */
@@ -149,6 +172,7 @@ export class Sender {
   private async tryAgain<T>(queue: RunQueue, call: () => Promise<T>, passage: Passage): Promise<T> {
     // What succeeded is kept here, as p-retry rejects when the signal was aborted meanwhile.
     const results: T[] = [];
+    this.turnedAwayCount++;
     try {
       await pRetry(
         async () => {
@@ -166,6 +190,8 @@ export class Sender {
       );
     } catch (error) {
       if (results.length === 0) throw error;
+    } finally {
+      this.turnedAwayCount--;
     }
     return results[0] as T; // it has one, or an error was thrown
   }
@@ -205,6 +231,7 @@ export class Sender {
     }
     if (end !== undefined) throw end;
     Atomics.add(this.signals, Signal.Retries, 1);
+    this.onTurnedAway();
   }
 }
 

@@ -93,12 +93,16 @@ export interface RunRequest extends Omit<NewRun, 'mayExist'> {
   readonly parentRunId: string | undefined;
   /** MLFLOW_RUN_CONTEXT as it was at `startRun`. */
   readonly context: string | undefined;
+  /** True: `tags` are all that the run gets. In the journal, so that a replay does not tag it by its own surroundings. */
+  readonly isTagged?: boolean | undefined;
 }
 
 /** Text of an End record. */
 export interface EndRequest {
   readonly status: RunStatus;
   readonly endTime: number;
+  /** See `RunEnd.ifRunning`. */
+  readonly ifRunning?: boolean | undefined;
 }
 
 /** Text of a Config record. */

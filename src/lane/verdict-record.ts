@@ -47,6 +47,11 @@ export class VerdictWriter {
     this.write(Kind.Up, 0, 0, [0]);
   }
 
+  /** Something went wrong, and no record failed for it. */
+  trouble(error: HeadraceError): void {
+    this.write(Kind.Trouble, 0, 0, [0, toWire(error)]);
+  }
+
   /** Something the user should read, and no failure. */
   notice(text: string): void {
     this.write(Kind.Notice, 0, 0, [0, [text, {}]]);
@@ -77,6 +82,7 @@ export interface VerdictListener {
   onCreated(slot: RunSlot, storeId: string): void;
   onDown(error: HeadraceError): void;
   onUp(): void;
+  onTrouble(error: HeadraceError): void;
   onNotice(text: string): void;
 }
 
@@ -103,6 +109,7 @@ export class VerdictReader {
       else if (kind === Kind.Failed) listener.onFailed(slot, seq, count, wire && fromWire(wire));
       else if (kind === Kind.Created && wire) listener.onCreated(slot, wire[0]);
       else if (kind === Kind.Down && wire) listener.onDown(fromWire(wire));
+      else if (kind === Kind.Trouble && wire) listener.onTrouble(fromWire(wire));
       else if (kind === Kind.Notice && wire) listener.onNotice(wire[0]);
     }
   }

@@ -39,6 +39,8 @@ export const Kind = {
   Down: 33,
   Up: 34,
   Notice: 35,
+  /** An error of no record. */
+  Trouble: 37,
   Created: 36,
 } as const;
 export type Kind = (typeof Kind)[keyof typeof Kind];

@@ -72,7 +72,10 @@ export interface RunEnd {
   readonly status: RunStatus;
   /** Milliseconds since 1970. */
   readonly endTime: number;
-  /** Only if it is still RUNNING: the process that had it died, and another one may have ended it meanwhile. Default false. */
+  /**
+   * Only if it is still RUNNING: the process that had it died, and another one may have ended it meanwhile. One that
+   * is deleted or gone has nothing to end, which is no error then. Default false.
+   */
   readonly ifRunning?: boolean | undefined;
 }
 
@@ -122,6 +125,11 @@ export interface Store {
    */
   land(batch: Batch): Promise<readonly Outcome[]>;
   endRun(end: RunEnd): Promise<void>;
+  /**
+   * The id in the store of a run that was made with this id of ours; undefined: there is none. Where the store keeps
+   * our ids there is nothing to find.
+   */
+  find?(ownId: string): Promise<string | undefined>;
   close(): Promise<void>;
 }
 

@@ -7,7 +7,7 @@ import { parseServerAddress, shownAddress } from './mlflow/server-address.js';
 import type { ServerSettings } from './mlflow/server-settings.js';
 import type { Environment } from './mlflow/variable.js';
 
-export type StoreLocation = SqliteLocation | ServerLocation;
+export type StoreLocation = SqliteLocation | ServerLocation | OfflineLocation;
 
 export interface SqliteLocation {
   readonly kind: 'sqlite';
@@ -22,12 +22,21 @@ export interface ServerLocation {
   readonly server: ServerSettings;
   /** The server's address for messages: no user, password or token in it. */
   readonly display: string;
+  /** Leads here again, given the same environment. The address, but for Databricks; as free of secrets. */
+  readonly uri: string;
+}
+
+/** No store at all: what is logged stays in the journal. */
+export interface OfflineLocation {
+  readonly kind: 'offline';
+  readonly display: 'offline';
 }
 
 const SQLITE_FILE = 'a SQLite file: sqlite:///relative.db or sqlite:////absolute.db';
 const SERVER = 'http://host:5000 or https://host/prefix';
 const DATABRICKS_PLACE = 'databricks or databricks://profile';
-const SERVED = `${SQLITE_FILE}; an MLflow server: ${SERVER}; or ${DATABRICKS_PLACE}`;
+const OFFLINE = 'offline';
+const SERVED = `${SQLITE_FILE}; an MLflow server: ${SERVER}; ${DATABRICKS_PLACE}; or ${OFFLINE}, to send it later`;
 
 /** `sqlite+pysqlite` is the same driver by its full name; other drivers (pysqlcipher) make files that we can't read. */
 const SQLITE = /^sqlite(?:\+pysqlite)?:(.*)$/s;
@@ -40,17 +49,18 @@ const TRUE = /^(?:true|yes|on|y|t|1)$/i;
 
 /** `env`: what a server needs besides its address. For a SQLite file it isn't looked into. */
 export function parseStoreUri(uri: string, cwd: string, env: Environment): StoreLocation {
+  if (uri === OFFLINE) return { kind: 'offline', display: OFFLINE };
   const rest = SQLITE.exec(uri)?.[1];
   if (rest !== undefined) return sqliteFile(uri, rest, cwd);
   if (HTTP.test(uri)) {
     const address = parseServerAddress(uri);
     if (typeof address === 'string') throw refuse(uri, `${SERVER}, ${address}`);
-    return { kind: 'server', server: serverSettings(address, env, cwd), display: address.url };
+    return { kind: 'server', server: serverSettings(address, env, cwd), display: address.url, uri: address.url };
   }
   const databricks = DATABRICKS.exec(uri);
   if (databricks !== null) {
     const place = databricksPlace(uri, profileIn(uri, databricks[1]), env);
-    return { kind: 'server', server: databricksSettings(place, env, cwd), display: place.url };
+    return { kind: 'server', server: databricksSettings(place, env, cwd), display: place.url, uri };
   }
   throw refuse(uri, remedy(uri));
 }

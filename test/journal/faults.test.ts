@@ -3,7 +3,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import fs, { chmodSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
-import { JournalFullError, JournalRecordTooLargeError, JournalWriteError } from '../../src/journal/errors.js';
+import { JournalFullError, JournalRecordTooLargeError, JournalWriteError } from '../../src/errors.js';
 import type { JournalRecord } from '../../src/journal/record.js';
 import { recover } from '../../src/journal/recovery.js';
 import { JournalWriter } from '../../src/journal/writer.js';

@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { InvalidKeyError, RunNotFoundError } from '../../src/errors.js';
-import { ParamPlaces, PendingBatch, RunQueue, type Stretch } from '../../src/lane/run-queue.js';
+import { ParamPlaces, PendingBatch, type Stretch } from '../../src/lane/run-queue.js';
 import type { BatchLimits } from '../../src/options.js';
 import { INLINE, MAX_KEYS } from '../../src/ring/key-table.js';
+import { queueOf } from './queue-of.js';
 
 const LIMITS: BatchLimits = { maxParams: 100, maxMetrics: 1000, maxTags: 100, maxEntities: 1000, maxBytes: 900_000, lingerMs: 0 };
 
@@ -14,10 +15,10 @@ function batchOf(limits: Partial<BatchLimits> = {}, places = new ParamPlaces()):
 describe('the same key in one batch', () => {
   test('a value that is there already is not sent twice, and both records settle with it', () => {
     const batch = batchOf();
-    expect(batch.addParam(1, 7, 'lr', '0.1')).toBe(true);
-    expect(batch.addParam(2, 8, 'depth', '3')).toBe(true);
-    expect(batch.addParam(3, 7, 'lr', '0.1')).toBe(true);
-    expect(batch.addParam(4, 8, 'depth', '3')).toBe(true);
+    expect(batch.add(1, 7, { kind: 'param', key: 'lr', value: '0.1' })).toBe(true);
+    expect(batch.add(2, 8, { kind: 'param', key: 'depth', value: '3' })).toBe(true);
+    expect(batch.add(3, 7, { kind: 'param', key: 'lr', value: '0.1' })).toBe(true);
+    expect(batch.add(4, 8, { kind: 'param', key: 'depth', value: '3' })).toBe(true);
     expect(batch.items).toEqual([
       { kind: 'param', key: 'lr', value: '0.1' },
       { kind: 'param', key: 'depth', value: '3' },
@@ -28,28 +29,28 @@ describe('the same key in one batch', () => {
 
   test('another value does not join: it is judged against the one that is stored', () => {
     const batch = batchOf();
-    batch.addParam(1, 7, 'lr', '0.1');
-    expect(batch.addParam(2, 7, 'lr', '0.2')).toBe(false);
-    expect(batch.addParam(2, INLINE, 'other', '1')).toBe(true);
-    expect(batch.addParam(3, INLINE, 'other', '2')).toBe(false);
+    batch.add(1, 7, { kind: 'param', key: 'lr', value: '0.1' });
+    expect(batch.add(2, 7, { kind: 'param', key: 'lr', value: '0.2' })).toBe(false);
+    expect(batch.add(2, INLINE, { kind: 'param', key: 'other', value: '1' })).toBe(true);
+    expect(batch.add(3, INLINE, { kind: 'param', key: 'other', value: '2' })).toBe(false);
     expect([batch.items.length, batch.repeats]).toEqual([2, []]);
   });
 
   test('a key is recognised when it stands in the batch by its text and comes by its id', () => {
     const batch = batchOf();
-    expect(batch.addParam(1, INLINE, 'lr', '0.1')).toBe(true);
-    expect(batch.addParam(2, 7, 'lr', '0.1')).toBe(true);
-    expect(batch.addParam(3, 7, 'lr', '0.2')).toBe(false);
+    expect(batch.add(1, INLINE, { kind: 'param', key: 'lr', value: '0.1' })).toBe(true);
+    expect(batch.add(2, 7, { kind: 'param', key: 'lr', value: '0.1' })).toBe(true);
+    expect(batch.add(3, 7, { kind: 'param', key: 'lr', value: '0.2' })).toBe(false);
     expect([batch.items.length, batch.repeats]).toEqual([1, [2, 0]]);
   });
 
   test("a metric, a tag and a param of one name do not get into each other's way", () => {
     const batch = batchOf();
-    expect(batch.addMetric(1, 'x', 1, 0, 0)).toBe(true);
-    expect(batch.addMetric(2, 'x', 1, 0, 0)).toBe(true);
-    expect(batch.addTag(3, 'x', 'a')).toBe(true);
-    expect(batch.addTag(4, 'x', 'b')).toBe(true);
-    expect(batch.addParam(5, 7, 'x', 'c')).toBe(true);
+    expect(batch.add(1, INLINE, { kind: 'metric', key: 'x', value: 1, timestamp: 0, step: 0 })).toBe(true);
+    expect(batch.add(2, INLINE, { kind: 'metric', key: 'x', value: 1, timestamp: 0, step: 0 })).toBe(true);
+    expect(batch.add(3, INLINE, { kind: 'tag', key: 'x', value: 'a' })).toBe(true);
+    expect(batch.add(4, INLINE, { kind: 'tag', key: 'x', value: 'b' })).toBe(true);
+    expect(batch.add(5, 7, { kind: 'param', key: 'x', value: 'c' })).toBe(true);
     expect(batch.items.map((item) => [item.kind, item.value])).toEqual([
       ['metric', 1],
       ['metric', 1],
@@ -64,11 +65,11 @@ describe('the same key in one batch', () => {
     const places = new ParamPlaces();
     const first = batchOf({}, places);
     const second = batchOf({}, places);
-    expect(first.addParam(1, MAX_KEYS, 'lr', '0.1')).toBe(true);
-    expect(second.addParam(1, MAX_KEYS, 'lr', '0.2')).toBe(true);
+    expect(first.add(1, MAX_KEYS, { kind: 'param', key: 'lr', value: '0.1' })).toBe(true);
+    expect(second.add(1, MAX_KEYS, { kind: 'param', key: 'lr', value: '0.2' })).toBe(true);
     // The first has lost its place to the second, but not its item.
     expect([first.items, second.items].map((items) => items.map(({ value }) => value))).toEqual([['0.1'], ['0.2']]);
-    expect(second.addParam(2, MAX_KEYS, 'lr', '0.1')).toBe(false);
+    expect(second.add(2, MAX_KEYS, { kind: 'param', key: 'lr', value: '0.1' })).toBe(false);
   });
 
   test('no param stands in a batch twice, whatever comes by id or by text', () => {
@@ -82,7 +83,7 @@ describe('the same key in one batch', () => {
           // A key that is in the table never comes by its text again.
           if (inTable) met.add(id);
           const known = values.get(`key ${id}`);
-          const added = batch.addParam(index + 1, met.has(id) ? id : INLINE, `key ${id}`, value);
+          const added = batch.add(index + 1, met.has(id) ? id : INLINE, { kind: 'param', key: `key ${id}`, value: value });
           expect(added).toBe(known === undefined || known === value);
           if (known === undefined) values.set(`key ${id}`, value);
         });
@@ -94,9 +95,10 @@ describe('the same key in one batch', () => {
 
 describe('limits', () => {
   const add = {
-    maxParams: (batch: PendingBatch, n: number) => batch.addParam(n, INLINE, `k${n}`, 'v'),
-    maxMetrics: (batch: PendingBatch, n: number) => batch.addMetric(n, 'k', n, 0, 0),
-    maxTags: (batch: PendingBatch, n: number) => batch.addTag(n, 'k', 'v'),
+    maxParams: (batch: PendingBatch, n: number) => batch.add(n, INLINE, { kind: 'param', key: `k${n}`, value: 'v' }),
+    maxMetrics: (batch: PendingBatch, n: number) =>
+      batch.add(n, INLINE, { kind: 'metric', key: 'k', value: n, timestamp: 0, step: 0 }),
+    maxTags: (batch: PendingBatch, n: number) => batch.add(n, INLINE, { kind: 'tag', key: 'k', value: 'v' }),
   };
 
   test.each(['maxParams', 'maxMetrics', 'maxTags'] as const)(
@@ -125,19 +127,19 @@ describe('limits', () => {
 
   test('maxBytes is not passed, unless by one item that is larger by itself', () => {
     const batch = batchOf({ maxBytes: 100 });
-    expect(batch.addTag(1, 'k', 'v'.repeat(60))).toBe(true);
-    expect(batch.addTag(2, 'k', 'v'.repeat(60))).toBe(false);
+    expect(batch.add(1, INLINE, { kind: 'tag', key: 'k', value: 'v'.repeat(60) })).toBe(true);
+    expect(batch.add(2, INLINE, { kind: 'tag', key: 'k', value: 'v'.repeat(60) })).toBe(false);
     const alone = batchOf({ maxBytes: 100 });
-    expect(alone.addTag(1, 'k', 'v'.repeat(600))).toBe(true);
-    expect(alone.addTag(2, 'k', '')).toBe(false);
+    expect(alone.add(1, INLINE, { kind: 'tag', key: 'k', value: 'v'.repeat(600) })).toBe(true);
+    expect(alone.add(2, INLINE, { kind: 'tag', key: 'k', value: '' })).toBe(false);
   });
 
   test('a repeated value joins a batch that has no place left, and none that is closed', () => {
     const batch = batchOf({ maxParams: 1 });
-    batch.addParam(1, 7, 'lr', '0.1');
-    expect(batch.addParam(2, 7, 'lr', '0.1')).toBe(true);
+    batch.add(1, 7, { kind: 'param', key: 'lr', value: '0.1' });
+    expect(batch.add(2, 7, { kind: 'param', key: 'lr', value: '0.1' })).toBe(true);
     batch.close();
-    expect(batch.addParam(3, 7, 'lr', '0.1')).toBe(false);
+    expect(batch.add(3, 7, { kind: 'param', key: 'lr', value: '0.1' })).toBe(false);
   });
 });
 
@@ -174,8 +176,8 @@ describe('what settles with a batch', () => {
 
 describe('a run that comes behind another', () => {
   test('resumed before its end was stored: it waits for that end, and only for that', () => {
-    const earlier = new RunQueue(1, '5f0');
-    const later = new RunQueue(2, '5f0');
+    const earlier = queueOf('5f0');
+    const later = queueOf('5f0');
     later.after = earlier;
     earlier.storeId = '9a1';
     expect([earlier.mustWait, later.mustWait]).toEqual([false, true]);
@@ -184,12 +186,12 @@ describe('a run that comes behind another', () => {
   });
 
   test('a child waits until its parent’s id in the store is known, and not for a parent that can not be made', () => {
-    const [parent, child, other] = [new RunQueue(1, '5f0'), new RunQueue(2, '5f1'), new RunQueue(3, '5f2')];
+    const [parent, child, other] = [queueOf('5f0'), queueOf('5f1'), queueOf('5f2')];
     child.parent = parent;
     expect([child.mustWait, other.mustWait]).toEqual([true, false]);
     parent.storeId = '9a1';
     expect(child.mustWait).toBe(false);
-    other.parent = new RunQueue(4, '5f3');
+    other.parent = queueOf('5f3');
     other.parent.fatal = new RunNotFoundError({ runId: '5f3' });
     expect(other.mustWait).toBe(false);
   });

@@ -1,11 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { ParamConflictError, RunDeletedError, StoreUnavailableError } from '../../src/errors.js';
-import { ParamPlaces, PendingBatch, RunQueue } from '../../src/lane/run-queue.js';
+import { ParamPlaces, PendingBatch, type RunQueue } from '../../src/lane/run-queue.js';
 import { Sender, type Settlement } from '../../src/lane/sender.js';
 import { newSignals, Signal } from '../../src/lane/signals.js';
 import type { RetryPolicy } from '../../src/options.js';
 import { INLINE } from '../../src/ring/key-table.js';
 import { type Batch, type Busy, type NewRun, type Outcome, type Store, StoreBusyError } from '../../src/store/store.js';
+import { queueOf, requestOf } from './queue-of.js';
 
 const LIMITS = { maxParams: 100, maxMetrics: 100, maxTags: 100, maxEntities: 100, maxBytes: 10_000, lingerMs: 0 };
 const RETRY: RetryPolicy = {
@@ -87,11 +88,12 @@ class Scene {
         up: () => void this.told.push('up'),
         notice: (text) => void this.told.push(`notice: ${text}`),
       },
+      onTurnedAway: () => undefined,
     });
   }
 
   queue(runId: string): RunQueue {
-    const queue = this.queues.get(runId) ?? new RunQueue(this.queues.size, runId);
+    const queue = this.queues.get(runId) ?? queueOf(runId);
     queue.storeId = runId;
     this.queues.set(runId, queue);
     return queue;
@@ -100,26 +102,14 @@ class Scene {
   /** Takes a batch of one param of each value to the store. */
   send(runId: string, ...values: readonly string[]): Promise<Settlement> {
     const batch = new PendingBatch(this.places, LIMITS, 1, 0);
-    for (const [i, value] of values.entries()) batch.addParam(i + 1, INLINE, `key ${value}`, value);
+    for (const [i, value] of values.entries()) batch.add(i + 1, INLINE, { kind: 'param', key: `key ${value}`, value });
     return this.sender.perform(this.queue(runId), batch);
   }
 
   /** Makes the run. */
   create(runId: string): Promise<Settlement> {
-    const queue = new RunQueue(0, runId);
-    const request = {
-      id: runId,
-      resume: true,
-      experiment: {},
-      name: undefined,
-      userId: 'u',
-      startTime: 0,
-      tags: [],
-      scriptPath: '',
-      parentRunId: undefined,
-      context: undefined,
-    };
-    return this.sender.perform(queue, { kind: 'create', request, seq: 1, stretch: { end: 0, left: 0 } });
+    const queue = queueOf(runId);
+    return this.sender.perform(queue, { kind: 'create', request: requestOf(runId), seq: 1, stretch: undefined, mayExist: false });
   }
 
   get retries(): number {

@@ -52,6 +52,10 @@ class Ends implements VerdictListener {
     this.told.push(['up']);
   }
 
+  onTrouble(error: HeadraceError): void {
+    this.told.push(['trouble', error]);
+  }
+
   onNotice(text: string): void {
     this.told.push(['notice', text]);
   }

@@ -27,6 +27,16 @@ export class Accounts implements SettlementSource {
     this.table.settle(this.ledger.slot, seq);
   }
 
+  /** The worker has everything up to here in the journal; nobody looks yet. */
+  journal(seq: number): void {
+    this.table.journal(this.ledger.slot, seq);
+  }
+
+  keep(seq: number): void {
+    this.journal(seq);
+    this.ledger.settleWaiters();
+  }
+
   settle(seq: number): void {
     this.move(seq);
     this.ledger.settleWaiters();

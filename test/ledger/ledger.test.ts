@@ -74,8 +74,8 @@ describe('who waits', () => {
     const accounts = new Accounts();
     const { ledger } = accounts;
     accounts.issue(before);
-    accounts.move(before % 2 ** 32);
-    expect(ledger.settled()).toBe(before);
+    for (let seq = 0; seq < before; accounts.move(seq % 2 ** 32)) seq = Math.min(before, seq + 2 ** 30);
+    expect([ledger.settled(), ledger.durable()]).toEqual([before, before]);
     accounts.issue(4);
     const seqs = [before + 4, before + 1, before + 3, before + 2];
     const waits = new Map(seqs.map((seq) => [seq, ledger.outcome(seq, seq, false)]));
@@ -163,16 +163,16 @@ describe('what is counted', () => {
     const accounts = new Accounts();
     const { ledger } = accounts;
     accounts.issue(1);
-    expect(ledger.counts()).toEqual({ accepted: 0, landed: 0, failed: 0, pending: 0 });
+    expect(ledger.counts()).toEqual({ accepted: 0, landed: 0, failed: 0, pending: 0, durable: 0 });
     accounts.issue(4);
     accounts.tell(3);
     accounts.move(3);
-    expect(ledger.counts()).toEqual({ accepted: 4, landed: 1, failed: 1, pending: 2 });
+    expect(ledger.counts()).toEqual({ accepted: 4, landed: 1, failed: 1, pending: 2, durable: 0 });
     accounts.issue(1);
     ledger.endSeq = 6;
-    expect([ledger.counts(), ledger.hasEnded]).toEqual([{ accepted: 4, landed: 1, failed: 1, pending: 2 }, false]);
+    expect([ledger.counts(), ledger.hasEnded]).toEqual([{ accepted: 4, landed: 1, failed: 1, pending: 2, durable: 0 }, false]);
     accounts.move(6);
-    expect([ledger.counts(), ledger.hasEnded]).toEqual([{ accepted: 4, landed: 3, failed: 1, pending: 0 }, true]);
+    expect([ledger.counts(), ledger.hasEnded]).toEqual([{ accepted: 4, landed: 3, failed: 1, pending: 0, durable: 0 }, true]);
   });
 
   test('a run that could be neither made nor ended has not failed two records more than were logged', () => {
@@ -181,7 +181,7 @@ describe('what is counted', () => {
     accounts.ledger.endSeq = 4;
     accounts.tell(1, refusal(1), 4);
     accounts.move(4);
-    expect(accounts.ledger.counts()).toEqual({ accepted: 2, landed: 0, failed: 2, pending: 0 });
+    expect(accounts.ledger.counts()).toEqual({ accepted: 2, landed: 0, failed: 2, pending: 0, durable: 0 });
   });
 
   test('what the caller refused is counted as failed and never as accepted', () => {
@@ -189,7 +189,7 @@ describe('what is counted', () => {
     accounts.issue(2);
     accounts.ledger.refuse(refusal(0));
     accounts.move(2);
-    expect(accounts.ledger.counts()).toEqual({ accepted: 1, landed: 1, failed: 1, pending: 0 });
+    expect(accounts.ledger.counts()).toEqual({ accepted: 1, landed: 1, failed: 1, pending: 0, durable: 0 });
   });
 
   test('a run that is closed stays settled when its cell belongs to another run', () => {
@@ -205,7 +205,7 @@ describe('what is counted', () => {
       'failed',
       'landed',
     ]);
-    expect(accounts.ledger.counts()).toEqual({ accepted: 2, landed: 1, failed: 1, pending: 0 });
+    expect(accounts.ledger.counts()).toEqual({ accepted: 2, landed: 1, failed: 1, pending: 0, durable: 0 });
   });
 });
 
@@ -218,7 +218,7 @@ describe('when nothing will land any more', () => {
     accounts.ledger.failRest(died);
     expect(await Promise.all(waits.map(now))).toEqual([died, died]);
     expect([1, 2, 3, 4].map((seq) => accounts.ledger.state(seq, seq))).toEqual(['landed', 'landed', 'failed', 'failed']);
-    expect(accounts.ledger.counts()).toEqual({ accepted: 3, landed: 1, failed: 2, pending: 0 });
+    expect(accounts.ledger.counts()).toEqual({ accepted: 3, landed: 1, failed: 2, pending: 0, durable: 0 });
     expect(accounts.holds).toBe(0);
   });
 

@@ -55,7 +55,7 @@ test('counts don’t go below zero while failures are ahead of the cursor', () =
   accounts.tell(12);
   accounts.tell(13);
   accounts.move(1);
-  expect(accounts.ledger.counts()).toEqual({ accepted: 19, landed: 0, failed: 2, pending: 17 });
+  expect(accounts.ledger.counts()).toEqual({ accepted: 19, landed: 0, failed: 2, pending: 17, durable: 0 });
 });
 
 test('a refused range counts its records, not its one reason', async () => {

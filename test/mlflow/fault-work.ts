@@ -98,7 +98,7 @@ export async function works(
   const report = await tracker.close({ timeoutMs: WAIT_MS });
 
   const records = logged.reduce((sum, each) => sum + each.records, 0);
-  expect(report).toEqual({ accepted: records, landed: records, failed: 0, pending: 0, failures: [] });
+  expect(report).toEqual({ accepted: records, landed: records, failed: 0, pending: 0, durable: 0, failures: [] });
   expect(tracker.stats()).toMatchObject({ accepted: records, landed: records, durable: records, failed: 0 });
   expect(logged.flatMap(({ receipts }) => receipts.filter(({ state }) => state !== 'landed'))).toEqual([]);
   expect(errors).toEqual([]);

@@ -44,8 +44,8 @@ export class ServerPlace {
 
   /** A store as a worker makes it from the caller's options; opened, closed after the test. */
   async store(url: string = this.server.url): Promise<Store> {
-    const { location, cwd, durability, batch } = resolveOptions({ uri: url }, {}, this.folder);
-    const store = openStore({ location, cwd, durability, batch }, quiet);
+    const { location, offline, cwd, durability, batch } = resolveOptions({ uri: url }, {}, this.folder);
+    const store = openStore({ location, offline, cwd, durability, batch }, quiet);
     onTestFinished(() => store.close());
     await store.open();
     return store;

@@ -300,7 +300,8 @@ function logging(code: Code, { capacity, startAt, calls, stops }: Scenario): Sce
     intake,
     clock: { tick: rest, off: rest },
     sender: { giveUp: () => undefined, close: () => undefined },
-    sending: 0,
+    closeJournals: () => undefined,
+    delivery: { sending: 0 },
     announce: () => undefined,
     *dispatch(): Steps<boolean> {
       for (const { stretch } of landing.splice(0)) yield* intake.settled(stretch, 1);

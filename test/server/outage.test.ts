@@ -259,10 +259,10 @@ describe.concurrent('a request without an answer', () => {
   });
 });
 
-describe('a full ring while the server is away', () => {
+describe('a full ring while the server is away, and no journal', () => {
   test('onFull reject: the record is refused at once; what was accepted lands, and nothing else', async () => {
     const served = await Served.start();
-    const tracker = served.tracker({ ...QUICK, ringBytes: 4096, onFull: 'reject' });
+    const tracker = served.tracker({ ...QUICK, ringBytes: 4096, onFull: 'reject', durability: 'memory' });
     const run = tracker.startRun();
     await run.flush();
     await served.fake.goDown();
@@ -283,7 +283,7 @@ describe('a full ring while the server is away', () => {
 
   test('onFull block: waits no longer than blockTimeoutMs, and lands again when the server is back', async () => {
     const served = await Served.start();
-    const tracker = served.tracker({ ...QUICK, ringBytes: 4096, blockTimeoutMs: 150 });
+    const tracker = served.tracker({ ...QUICK, ringBytes: 4096, blockTimeoutMs: 150, durability: 'memory' });
     const run = tracker.startRun();
     await run.flush();
     await served.fake.goDown();

@@ -164,6 +164,60 @@ describe('a full disk', () => {
   });
 });
 
+describe('a lock of another connection', () => {
+  const waitOf = (connection: Connection): unknown => connection.prepare('PRAGMA busy_timeout').get({}, [])?.timeout;
+
+  test('blocks the thread for long before anybody is told, or is hardly waited for once that was done', async () => {
+    const place = new Place();
+    const tap = tapped();
+    const store = await place.opened({ driver: tap.driver });
+    const run = newRun();
+    const waits: unknown[] = [];
+    const calls: (() => Promise<unknown>)[] = [
+      () => store.createRun(run),
+      () => store.land({ runId: run.id, items: [param('a')] }),
+      () => store.endRun({ runId: run.id, status: 'FINISHED', endTime: 1 }),
+    ];
+    for (const call of calls) {
+      const other = place.raw();
+      other.exec('BEGIN IMMEDIATE');
+      for (let i = 0; i < 2; i++) {
+        waits.push(waitOf(tap.connection()));
+        expect(await failure(call())).toBeInstanceOf(StoreBusyError);
+      }
+      other.exec('ROLLBACK');
+      await call();
+    }
+    expect(waits).toEqual(calls.flatMap(() => [3, 100]));
+  });
+
+  test('is waited for in the same way while the file is opened', async () => {
+    const place = new Place();
+    await (await place.opened()).close();
+    const waits: unknown[] = [];
+    const noting: Driver = {
+      name: driver.name,
+      open(path) {
+        const connection = driver.open(path);
+        const close = (): void => {
+          waits.push(waitOf(connection));
+          connection.close();
+        };
+        return { exec: connection.exec, prepare: connection.prepare, close };
+      },
+    };
+    const store = place.store({ driver: noting });
+    const other = place.raw();
+    other.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
+    for (let i = 0; i < 2; i++) expect(await failure(store.open())).toBeInstanceOf(StoreBusyError);
+    other.close();
+    await store.open();
+    await store.createRun(newRun());
+    await store.close();
+    expect(waits).toEqual([3, 100, 3]);
+  });
+});
+
 describe('a file that breaks while it is open', () => {
   test('a table dropped by somebody: busy at first, as MLflow may be migrating, then the error names it', async () => {
     const place = new Place();
@@ -321,15 +375,12 @@ describe('transactions', () => {
     ['memory', 1],
     ['os', 1],
     ['fsync', 2],
-  ] as const)(
-    'durability %s sets synchronous to %i; a WAL; no trust in a long wait for locks',
-    async (durability, synchronous) => {
-      const tap = tapped();
-      await new Place().opened({ durability, driver: tap.driver });
-      const pragma = (name: string): unknown => Object.values(tap.connection().prepare(`PRAGMA ${name}`).get({}, []) ?? {})[0];
-      expect([pragma('synchronous'), pragma('journal_mode'), pragma('busy_timeout')]).toEqual([synchronous, 'wal', 100]);
-    },
-  );
+  ] as const)('durability %s sets synchronous to %i; a WAL; no long wait for the first lock', async (durability, synchronous) => {
+    const tap = tapped();
+    await new Place().opened({ durability, driver: tap.driver });
+    const pragma = (name: string): unknown => Object.values(tap.connection().prepare(`PRAGMA ${name}`).get({}, []) ?? {})[0];
+    expect([pragma('synchronous'), pragma('journal_mode'), pragma('busy_timeout')]).toEqual([synchronous, 'wal', 3]);
+  });
 
   test('after close the file stands alone, without a WAL beside it', async () => {
     const place = new Place();

@@ -122,6 +122,35 @@ export function storeContract(name: string, makePlace: () => Backstage): void {
       expect(await end(id)).toBeInstanceOf(RunDeletedError);
       expect(await end(newId())).toBeInstanceOf(RunNotFoundError);
     });
+
+    test('the end of a run whose process died overrules no other end, and is no error where there is nothing to end', async () => {
+      const place = makePlace();
+      const store = await place.store();
+      const end = { status: 'KILLED', endTime: 1_700_000_009_000, ifRunning: true } as const;
+      const [left, over, deleted] = [await started(place, store), await started(place, store), await started(place, store)];
+      await store.endRun({ runId: over.id, status: 'FINISHED', endTime: 1_700_000_005_000 });
+      await place.deleteRun(deleted.id);
+      for (let i = 0; i < 2; i++) {
+        for (const runId of [left.id, over.id, deleted.id, newId()]) await store.endRun({ runId, ...end });
+      }
+      await place.restoreRun(deleted.id);
+      expect([left, over, deleted].map(({ id }) => [place.run(id)?.status, place.run(id)?.endTime])).toEqual([
+        ['KILLED', end.endTime],
+        ['FINISHED', 1_700_000_005_000],
+        ['RUNNING', null],
+      ]);
+    });
+
+    test('a run is lost sight of that is known by our id alone, in whatever experiment it is', async () => {
+      const place = makePlace();
+      const run = newRun({ experiment: { name: place.named('elsewhere') } });
+      const { id } = await started(place, await place.store(), run);
+      const store = await place.store();
+      const nobody = newId();
+      // As a parent, of whom nothing else is known: that must not count as finding it.
+      await started(place, store, newRun({ tags: [['mlflow.parentRunId', nobody]] }));
+      expect([await store.find?.(run.id), await store.find?.(nobody)]).toEqual([place.keepsIds ? undefined : id, undefined]);
+    });
   });
 
   describe(`${name}: resuming`, () => {

@@ -103,7 +103,7 @@ describe('a server', () => {
     ['https://ada@mlflow.example', 'https://mlflow.example'],
   ])('%j is reached at another address than it says', (uri, url) => {
     const location = located(uri);
-    expect(location).toMatchObject({ kind: 'server', display: url });
+    expect(location).toMatchObject({ kind: 'server', display: url, uri: url });
     if (location.kind === 'server') expect(location.server.url).toBe(url);
   });
 
@@ -135,6 +135,10 @@ describe('a server', () => {
   });
 });
 
+test('offline is a place like others', () => {
+  expect(located('offline')).toEqual({ kind: 'offline', display: 'offline' });
+});
+
 describe('anything else is refused and told what is served', () => {
   test.each([
     ['./mlruns', 'sqlite:///mlruns/mlflow.db'],
@@ -150,6 +154,7 @@ describe('anything else is refused and told what is served', () => {
     ['redis://host', 'no other database'],
     ['', 'a SQLite file'],
     ['  ', 'a SQLite file'],
+    ['Offline', 'or offline'],
   ])('%j', (uri, hint) => {
     const error = refused(uri);
     expect(error.option).toBe('uri');

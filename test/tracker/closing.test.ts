@@ -11,7 +11,7 @@ describe('end', () => {
       const run = stored.tracker().startRun();
       for (let i = 0; i < 5000; i++) run.logMetric('m', i, i);
       const before = Date.now();
-      expect(await run.end(status)).toEqual({ accepted: 5000, landed: 5000, failed: 0, pending: 0, failures: [] });
+      expect(await run.end(status)).toEqual({ accepted: 5000, landed: 5000, failed: 0, pending: 0, durable: 0, failures: [] });
       expect(stored.run(run.id)?.status).toBe(status);
       expect(stored.run(run.id)?.endTime).toBeGreaterThanOrEqual(before);
       expect(stored.run(run.id)?.endTime).toBeLessThanOrEqual(Date.now());
@@ -66,7 +66,7 @@ describe('close', () => {
     await first.end('FAILED');
     second.logParam('k', 1);
     const report = await tracker.close();
-    expect(report).toEqual({ accepted: 2, landed: 2, failed: 0, pending: 0, failures: [] });
+    expect(report).toEqual({ accepted: 2, landed: 2, failed: 0, pending: 0, durable: 0, failures: [] });
     expect(await tracker.close()).toBe(report);
     expect([stored.run(first.id)?.status, stored.run(second.id)?.status]).toEqual(['FAILED', 'FINISHED']);
     expect(tracker.stats()).toMatchObject({ accepted: 2, durable: 2, landed: 2, failed: 0, lastError: undefined });

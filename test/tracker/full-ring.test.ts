@@ -5,10 +5,10 @@ import { failureOf } from './waiting.js';
 
 const SMALL = 4096;
 
-describe('a full ring', () => {
+describe('a full ring, and no journal that takes what the store does not', () => {
   test('onFull reject: the record is refused at once, and those before and after it land', async () => {
     const stored = new Stored();
-    const tracker = stored.tracker({ ringBytes: SMALL, onFull: 'reject' });
+    const tracker = stored.tracker({ ringBytes: SMALL, onFull: 'reject', durability: 'memory' });
     const run = tracker.startRun();
     await run.flush();
     const lock = stored.lock();
@@ -42,7 +42,7 @@ describe('a full ring', () => {
     const run = tracker.startRun();
     for (let i = 0; i < 50_000; i++) run.logMetric('loss', i, i);
     const report = await run.end();
-    expect(report).toEqual({ accepted: 50_000, landed: 50_000, failed: 0, pending: 0, failures: [] });
+    expect(report).toEqual({ accepted: 50_000, landed: 50_000, failed: 0, pending: 0, durable: 0, failures: [] });
     expect(stored.rows('SELECT count(*) AS n, sum(step) AS steps FROM metrics')).toEqual([
       { n: 50_000, steps: (49_999 * 50_000) / 2 },
     ]);
@@ -59,7 +59,7 @@ describe('a full ring', () => {
 
   test('onFull block gives up after blockTimeoutMs, and lands again when there is room', async () => {
     const stored = new Stored();
-    const run = stored.tracker({ ringBytes: SMALL, blockTimeoutMs: 150 }).startRun();
+    const run = stored.tracker({ ringBytes: SMALL, blockTimeoutMs: 150, durability: 'memory' }).startRun();
     await run.flush();
     const lock = stored.lock();
     let refused: Receipt | undefined;

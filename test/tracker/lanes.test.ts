@@ -15,7 +15,7 @@ describe('several lanes', () => {
       }
     }
     const report = await tracker.close();
-    expect(report).toEqual({ accepted: 20 * 1001, landed: 20 * 1001, failed: 0, pending: 0, failures: [] });
+    expect(report).toEqual({ accepted: 20 * 1001, landed: 20 * 1001, failed: 0, pending: 0, durable: 0, failures: [] });
     for (const [i, run] of runs.entries()) {
       expect(stored.run(run.id)?.status).toBe('FINISHED');
       expect(stored.params(run.id)).toEqual({ index: String(i) });
@@ -27,7 +27,14 @@ describe('several lanes', () => {
   test('more lanes than runs, and a tracker without any run, close at once', async () => {
     const stored = new Stored();
     const startedAt = performance.now();
-    expect(await stored.tracker({ workers: 4 }).close()).toEqual({ accepted: 0, landed: 0, failed: 0, pending: 0, failures: [] });
+    expect(await stored.tracker({ workers: 4 }).close()).toEqual({
+      accepted: 0,
+      landed: 0,
+      failed: 0,
+      pending: 0,
+      durable: 0,
+      failures: [],
+    });
     const tracker = stored.tracker({ workers: 3 });
     await tracker.startRun().end();
     await tracker.close();

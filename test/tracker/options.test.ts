@@ -1,14 +1,15 @@
 import { existsSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { afterEach, describe, expect, onTestFinished, test } from 'vitest';
 import { createTracker, OptionError, type StartRunOptions, StoreUnavailableError, type TrackerOptions } from '../../src/index.js';
-import { type RetryPolicy, resolveOptions } from '../../src/options.js';
+import { type RetryPolicy, resolveOptions, type Settings } from '../../src/options.js';
 import { newFolder, Stored } from './stored.js';
 import { failureOf } from './waiting.js';
 
 afterEach(() => {
   delete process.env.HEADRACE_DISABLED;
   delete process.env.MLFLOW_TRACKING_URI;
+  delete process.env.HEADRACE_OFFLINE;
 });
 
 function refusal(options: unknown): OptionError {
@@ -57,6 +58,14 @@ describe('an option that can’t be is an OptionError that names it and what it 
     ['retry.randomize', '1', { retry: { randomize: 1 } }],
     ['retry.forever', 'an unknown option', { retry: { forever: true } }],
     ['durability', '"disk"', { durability: 'disk' }],
+    ['durability', '"memory"', { uri: 'offline', durability: 'memory' }],
+    ['journal', '"here"', { journal: 'here' }],
+    ['journal.dir', '""', { journal: { dir: '' } }],
+    ['journal.dir', '5', { journal: { dir: 5 } }],
+    ['journal.maxBytes', '-1', { journal: { maxBytes: -1 } }],
+    ['journal.maxBytes', 'NaN', { journal: { maxBytes: Number.NaN } }],
+    ['journal.maxBytes', '"1GB"', { journal: { maxBytes: '1GB' } }],
+    ['journal.path', 'an unknown option', { journal: { path: '/tmp' } }],
     ['onFull', '"drop"', { onFull: 'drop' }],
     ['blockTimeoutMs', '-1', { blockTimeoutMs: -1 }],
     ['separator', '"_"', { separator: '_' }],
@@ -175,6 +184,57 @@ describe('a server’s settings', () => {
     expect(error.message).toContain(`to ${limit}: more than that in one request a server refuses`);
     expect(resolveOptions({ uri: SERVER, batch: { [name]: limit } }, {}, '/').batch).toMatchObject({ [name]: limit });
     expect(resolveOptions({ uri: FILE, batch: { [name]: value } }, {}, '/').batch).toMatchObject({ [name]: value });
+  });
+});
+
+describe('where journals are', () => {
+  type Variables = Readonly<Record<string, string>>;
+
+  function settings(options: TrackerOptions, env: Variables = {}): Settings {
+    return resolveOptions(options, { HOME: '/nowhere', ...env }, resolve('/data/place'));
+  }
+
+  test.each<[of: string, dir: string, options: TrackerOptions, env: Variables]>([
+    ['nothing that is set', '/data/place/.headrace', {}, {}],
+    ['HEADRACE_DIR', '/scratch/journals', {}, { HEADRACE_DIR: '/scratch/journals' }],
+    ['a HEADRACE_DIR that is relative', '/data/place/left', {}, { HEADRACE_DIR: 'left' }],
+    ['a HEADRACE_DIR that is empty', '/data/place/.headrace', {}, { HEADRACE_DIR: '' }],
+    ['the option', '/mine', { journal: { dir: '/mine' } }, { HEADRACE_DIR: '/scratch/journals' }],
+    ['an option that is relative', '/data/mine', { journal: { dir: '../mine' } }, {}],
+  ])('they are elsewhere than %s says', (_, dir, options, env) => {
+    expect(settings(options, env).journal).toEqual({ dir: resolve(dir), maxBytes: Number.POSITIVE_INFINITY });
+  });
+
+  test('a limit of their bytes is not taken over', () => {
+    expect(settings({ journal: { maxBytes: 5e9 } }).journal.maxBytes).toBe(5e9);
+  });
+});
+
+describe('offline', () => {
+  const at = resolve('/data/place');
+
+  test('a uri that says so still leads to a store, or to a server’s limits', () => {
+    const { location, offline, batch, retry } = resolveOptions({ uri: 'offline' }, {}, at);
+    const file = resolveOptions({ uri: 'sqlite:///a.db' }, {}, at);
+    expect([location, offline]).toEqual([{ kind: 'offline', display: 'offline' }, true]);
+    expect([batch, retry]).toEqual([file.batch, file.retry]);
+  });
+
+  test.each(['sqlite:///a.db', 'http://127.0.0.1:1'])('HEADRACE_OFFLINE=1 is not heard, or loses where %s is', (uri) => {
+    const away = resolveOptions({ uri }, { HEADRACE_OFFLINE: '1' }, at);
+    const online = resolveOptions({ uri }, {}, at);
+    expect([away.offline, online.offline]).toEqual([true, false]);
+    expect(away.location).toEqual(online.location);
+    expect(resolveOptions({ uri }, { HEADRACE_OFFLINE: '0' }, at).offline).toBe(false);
+  });
+
+  test('without a journal everything would be lost in silence', () => {
+    process.env.HEADRACE_OFFLINE = '1';
+    const error = refusal({ uri: 'sqlite:///a.db', durability: 'memory' });
+    expect(error).toMatchObject({ option: 'durability', received: '"memory"' });
+    expect(error.message).toContain('HEADRACE_OFFLINE');
+    const off = resolveOptions({ durability: 'memory', enabled: false }, { HEADRACE_OFFLINE: '1' }, at);
+    expect(off).toMatchObject({ offline: false, durability: 'memory' });
   });
 });
 

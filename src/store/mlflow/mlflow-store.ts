@@ -49,6 +49,10 @@ export class MlflowStore implements Store {
     return this.underway(this.finishRun(end));
   }
 
+  find(ownId: string): Promise<string | undefined> {
+    return this.underway(this.runs.find(ownId));
+  }
+
   async close(): Promise<void> {
     const late = new AbortController();
     await Promise.race([Promise.allSettled(this.calls), sleep(CLOSE_MS, undefined, { signal: late.signal })]);

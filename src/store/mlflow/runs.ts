@@ -4,7 +4,7 @@ import { cutToCodePoints } from '../../params/length.js';
 import { TAG_VALUE_CODE_POINTS } from '../../params/limits.js';
 import { RUN_ID } from '../run-id.js';
 import { PARENT_RUN_TAG, RUN_NAME_TAG } from '../run-tags.js';
-import type { NewRun, RunEnd } from '../store.js';
+import type { NewRun, RunEnd, RunStatus } from '../store.js';
 import { type Answer, ApiBusyError, ApiRefusal, type MlflowApi, notMlflow } from './api.js';
 import type { Experiments } from './experiments.js';
 import { refusedBy } from './refusal.js';
@@ -103,7 +103,7 @@ export class Runs {
   }
 
   async resume(run: NewRun): Promise<string> {
-    const { id, stored } = await this.find(run.id);
+    const { id, stored } = await this.lookUp(run.id);
     if (id === undefined) throw new RunNotFoundError({ runId: run.id });
     if (stored?.info.lifecycle_stage === 'deleted') {
       throw new RunDeletedError({ runId: run.id, ...(id === run.id ? {} : { storeId: id }) });
@@ -118,17 +118,9 @@ export class Runs {
     return id;
   }
 
-  async end({ runId, status, endTime }: RunEnd): Promise<void> {
+  async end({ runId, status, endTime, ifRunning = false }: RunEnd): Promise<void> {
     const state = this.state(runId);
-    try {
-      const wasInDoubt = state.statusInDoubt;
-      await this.update(state, { status, end_time: endTime });
-      // An earlier try without an answer may have come in behind.
-      if (wasInDoubt && (await this.get(runId))?.info.status !== status) await this.update(state, { status, end_time: endTime });
-    } catch (error) {
-      if (!(error instanceof ApiRefusal)) throw error;
-      throw this.refusal(runId, await this.get(runId)) ?? refusedBy(runId, error);
-    }
+    if (!ifRunning || (await this.isRunning(runId))) await this.setEnd(state, { status, end_time: endTime }, ifRunning);
     await this.removeTwin(state, true);
   }
 
@@ -137,11 +129,21 @@ export class Runs {
     this.states.delete(id);
   }
 
+  /** The server's id for ours. */
+  async find(ownId: string): Promise<string | undefined> {
+    const known = this.ids.get(ownId);
+    // Itself: nothing was found for it, or it is the server's own.
+    if (known !== undefined && known !== ownId) return known;
+    const found = (await this.ownRun(ownId))?.info.run_id;
+    if (found !== undefined) this.remember(ownId, found);
+    return found;
+  }
+
   /** The server's id for either id of a run; as given for one that the server doesn't know. */
   async serverId(id: string): Promise<string> {
     const known = this.ids.get(id);
     if (known !== undefined) return known;
-    const found = (await this.find(id)).id ?? id;
+    const found = (await this.lookUp(id)).id ?? id;
     this.remember(id, found);
     return found;
   }
@@ -154,6 +156,25 @@ export class Runs {
     twin.pauseMs = Math.min(2 * twin.pauseMs, TWIN_LONGEST_MS);
     for (const { info } of await this.withOwnId(twin.ownId, [twin.experimentId], 'ACTIVE_ONLY')) {
       if (info.run_id !== state.id) await this.api.post('runs/delete', JSON.stringify({ run_id: info.run_id }));
+    }
+  }
+
+  private async isRunning(id: string): Promise<boolean> {
+    const info = (await this.get(id))?.info;
+    return info?.status === 'RUNNING' && info.lifecycle_stage !== 'deleted';
+  }
+
+  /** `mayBeGone`: that it was deleted meanwhile is no error. */
+  private async setEnd(state: RunState, end: { status: RunStatus; end_time: number }, mayBeGone: boolean): Promise<void> {
+    try {
+      const wasInDoubt = state.statusInDoubt;
+      await this.update(state, end);
+      // An earlier try without an answer may have come in behind.
+      if (wasInDoubt && (await this.get(state.id))?.info.status !== end.status) await this.update(state, end);
+    } catch (error) {
+      if (!(error instanceof ApiRefusal)) throw error;
+      const refusal = this.refusal(state.id, await this.get(state.id));
+      if (refusal === undefined || !mayBeGone) throw refusal ?? refusedBy(state.id, error);
     }
   }
 
@@ -195,7 +216,7 @@ export class Runs {
   }
 
   /** By the server's id, else by ours. */
-  private async find(id: string): Promise<{ id?: string; stored?: StoredRun }> {
+  private async lookUp(id: string): Promise<{ id?: string; stored?: StoredRun }> {
     let forbidden: unknown;
     try {
       const stored = await this.get(this.ids.get(id) ?? id);
@@ -205,15 +226,22 @@ export class Runs {
       if (!(error instanceof ApiBusyError) || error.status !== 403) throw error;
       forbidden = error;
     }
-    const experiments = await this.experiments.ids();
-    for (let i = 0; i < experiments.length; i += EXPERIMENTS_PER_SEARCH) {
-      const found = await this.withOwnId(id, experiments.slice(i, i + EXPERIMENTS_PER_SEARCH), 'ALL');
-      // Deleted ones are surplus, unless there is nothing else.
-      const best = found.find(({ info }) => info.lifecycle_stage !== 'deleted') ?? found[0];
-      if (best !== undefined) return { id: best.info.run_id, stored: best };
-    }
+    const found = await this.ownRun(id);
+    if (found !== undefined) return { id: found.info.run_id, stored: found };
     if (forbidden !== undefined) throw forbidden;
     return {};
+  }
+
+  /** Of all experiments. */
+  private async ownRun(ownId: string): Promise<StoredRun | undefined> {
+    const experiments = await this.experiments.ids();
+    for (let i = 0; i < experiments.length; i += EXPERIMENTS_PER_SEARCH) {
+      const found = await this.withOwnId(ownId, experiments.slice(i, i + EXPERIMENTS_PER_SEARCH), 'ALL');
+      // Deleted ones are surplus, unless there is nothing else.
+      const best = found.find(({ info }) => info.lifecycle_stage !== 'deleted') ?? found[0];
+      if (best !== undefined) return best;
+    }
+    return undefined;
   }
 
   private async withOwnId(

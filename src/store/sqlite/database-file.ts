@@ -5,12 +5,6 @@ import { resultCode } from './failure.js';
 import { createStatements, REVISION, WRITTEN_TABLES } from './schema.js';
 
 /**
- * A lock held by another connection is waited for in slices this short: the thread is blocked meanwhile
- * and would see no request to stop. The caller comes again, with growing pauses.
- */
-const BUSY_SLICE_MS = 100;
-
-/**
  * Pages in the WAL that start a checkpoint. With rows all over the index (known keys in many runs) a page
  * is changed many times between two checkpoints and copied once: at 4000 instead of SQLite's 1000, 1.2 times
  * the rows a second for a file of 16 MiB beside the database.
@@ -26,6 +20,8 @@ export interface FileSettings {
   readonly display: string;
   readonly artifactRoot: string;
   readonly durability: 'memory' | 'os' | 'fsync';
+  /** How long a lock that another connection holds is waited for. */
+  readonly lockWaitMs: number;
   /** Of headrace. */
   readonly version: string;
 }
@@ -48,9 +44,8 @@ export function openDatabase(driver: Driver, settings: FileSettings, pause: () =
   try {
     // NORMAL: a commit survives the end of the process, FULL: also a power cut. The two libraries' defaults differ.
     const synchronous = settings.durability === 'fsync' ? 'FULL' : 'NORMAL';
-    connection.exec(
-      `PRAGMA busy_timeout = ${BUSY_SLICE_MS}; PRAGMA synchronous = ${synchronous}; PRAGMA cache_size = -${CACHE_KIB}`,
-    );
+    waitForLocks(connection, settings.lockWaitMs);
+    connection.exec(`PRAGMA synchronous = ${synchronous}; PRAGMA cache_size = -${CACHE_KIB}`);
     // Every row's run is looked up in the transaction that writes it, so a check per row adds nothing; and with it a
     // statement of many rows may fail half-way for SQLite, which then copies every page before changing it: up to half the speed.
     connection.exec('PRAGMA foreign_keys = OFF');
@@ -64,6 +59,10 @@ export function openDatabase(driver: Driver, settings: FileSettings, pause: () =
     connection.close();
     throw error;
   }
+}
+
+export function waitForLocks(connection: Connection, ms: number): void {
+  connection.exec(`PRAGMA busy_timeout = ${ms}`);
 }
 
 export function schemaVersion(connection: Connection): number {

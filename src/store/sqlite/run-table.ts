@@ -12,6 +12,7 @@ export class RunTable {
   private readonly insert: Statement;
   private readonly setStatus: Statement;
   private readonly setEnd: Statement;
+  private readonly setEndOfRunning: Statement;
   private readonly setName: Statement;
   private readonly setTag: Statement;
 
@@ -29,6 +30,9 @@ export class RunTable {
     );
     this.setStatus = connection.prepare('UPDATE runs SET status = ? WHERE run_uuid = ?');
     this.setEnd = connection.prepare('UPDATE runs SET status = ?, end_time = ? WHERE run_uuid = ?');
+    this.setEndOfRunning = connection.prepare(
+      "UPDATE runs SET status = ?, end_time = ? WHERE run_uuid = ? AND status = 'RUNNING'",
+    );
     this.setName = connection.prepare('UPDATE runs SET name = ? WHERE run_uuid = ?');
     this.setTag = connection.prepare(
       'INSERT INTO tags (key, value, run_uuid) VALUES (?, ?, ?) ON CONFLICT (key, run_uuid) DO UPDATE SET value = excluded.value',
@@ -68,9 +72,13 @@ export class RunTable {
     for (const [key, value] of tags) this.setTag.run({}, [key, value, run.id]);
   }
 
-  end({ runId, status, endTime }: RunEnd): void {
-    this.mustTake(runId);
-    this.setEnd.run({}, [status, endTime, runId]);
+  end({ runId, status, endTime, ifRunning = false }: RunEnd): void {
+    if (!ifRunning) {
+      this.mustTake(runId);
+      this.setEnd.run({}, [status, endTime, runId]);
+    } else if (this.refusal(runId) === undefined) {
+      this.setEndOfRunning.run({}, [status, endTime, runId]);
+    }
   }
 
   /** `runs.name` alone; the tag is the caller's. */

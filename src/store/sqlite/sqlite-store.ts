@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url';
 import { HeadraceError, StoreUnavailableError } from '../../errors.js';
 import { type Batch, type NewRun, type Outcome, type Pulse, type RunEnd, type Store, StoreBusyError } from '../store.js';
 import { BatchWriter, RowRefusedError, refused } from './batch-writer.js';
-import { IncompleteSchemaError, openDatabase, rollback, schemaVersion } from './database-file.js';
+import { IncompleteSchemaError, openDatabase, rollback, schemaVersion, waitForLocks } from './database-file.js';
 import { type Connection, type Driver, loadDriver } from './driver.js';
 import { ExperimentTable } from './experiment-table.js';
 import { explain, failureOf, messageOf } from './failure.js';
@@ -16,6 +16,15 @@ import { RunTable } from './run-table.js';
  * a commit; but meanwhile the thread drains no ring, and no other process can write the file (some 50 ms).
  */
 const TRANSACTION_ROWS = 20_000;
+
+/**
+ * The first wait for a lock that another connection holds: while it lasts the thread is blocked, and what is logged
+ * meanwhile is neither stored nor in a journal. Two of SQLite's own looks at a lock, 1 and 2 ms apart.
+ */
+const FIRST_WAIT_MS = 3;
+
+/** The next ones, by when the caller knows and goes on without the store. In slices, so that a stop is seen. */
+const NEXT_WAIT_MS = 100;
 
 export interface SqliteStoreOptions {
   /** Absolute path of the file. */
@@ -52,6 +61,7 @@ export class SqliteStore implements Store {
   private readonly migration = new MigrationWatch();
   private database: Open | undefined;
   private waiting: Waiting[] = [];
+  private lockWaitMs = FIRST_WAIT_MS;
 
   constructor(options: SqliteStoreOptions) {
     this.options = options;
@@ -63,16 +73,16 @@ export class SqliteStore implements Store {
   async open(): Promise<void> {
     if (this.database !== undefined) return;
     const { path, display, durability, version, pulse, driver = loadDriver(display) } = this.options;
+    const { artifactRoot, lockWaitMs } = this;
     let connection: Connection | undefined;
     try {
-      connection = openDatabase(driver, { path, display, durability, version, artifactRoot: this.artifactRoot }, () =>
-        pulse.pause(),
-      );
+      connection = openDatabase(driver, { path, display, durability, version, artifactRoot, lockWaitMs }, () => pulse.pause());
       const runs = new RunTable(connection, new ExperimentTable(connection, this.artifactRoot));
       this.database = { connection, runs, writer: new BatchWriter(connection, runs, pulse) };
     } catch (error) {
       const meaning = this.meaningOf(error, undefined, connection);
       connection?.close();
+      if (meaning instanceof StoreBusyError) this.lockWaitMs = NEXT_WAIT_MS;
       throw meaning;
     } finally {
       pulse.beat();
@@ -169,16 +179,25 @@ export class SqliteStore implements Store {
         const result = work(database);
         options.pulse.pause();
         connection.exec('COMMIT');
+        this.waitForLocks(connection, FIRST_WAIT_MS);
         return result;
       } catch (error) {
         rollback(connection);
         throw error;
       }
     } catch (error) {
-      throw this.meaningOf(error, runId, connection);
+      const meaning = this.meaningOf(error, runId, connection);
+      if (meaning instanceof StoreBusyError) this.waitForLocks(connection, NEXT_WAIT_MS);
+      throw meaning;
     } finally {
       options.pulse.beat();
     }
+  }
+
+  private waitForLocks(connection: Connection, ms: number): void {
+    if (ms === this.lockWaitMs) return;
+    waitForLocks(connection, ms);
+    this.lockWaitMs = ms;
   }
 
   /** The error that the caller can act on. */

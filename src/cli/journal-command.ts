@@ -1,0 +1,59 @@
+import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { type Command, parseLine } from './command.js';
+import { listStore, type StoreListing } from './listing.js';
+import { storeText, summaryText } from './listing-text.js';
+import { defaultDir, findStores } from './places.js';
+
+const HELP = `Lists what is in journals on this machine: per run, how many records have not reached the store
+yet, whether the run has ended, and what the store has refused for good. Changes nothing, and may be
+asked while programs are logging.
+
+Usage: headrace journal [folder] [options]
+
+  folder         All journals, those of one store, or one journal.
+                 Default: HEADRACE_DIR, else .headrace
+
+Options:
+  --json         One JSON object instead of text
+  -h, --help     This text
+
+Examples:
+  headrace journal
+  headrace journal /data/project/.headrace
+  headrace journal --json | jq '.stores[].journals[].runs[] | select(.landed | not)'
+
+Exit code: 0, or 1 if a journal could not be read.
+`;
+
+const FAILED = 1;
+
+export const journalCommand: Command = {
+  help: HELP,
+  async run(args) {
+    const { values, folder } = parseLine('journal', args, { json: { type: 'boolean' } });
+    const dir = folder === undefined ? defaultDir() : named(folder);
+    const places = findStores(dir);
+    const stores: StoreListing[] = [];
+    for (const place of places) {
+      const store = await listStore(place);
+      stores.push(store);
+      if (values.json !== true) process.stdout.write(`${storeText(store)}\n`);
+    }
+    process.stdout.write(
+      values.json === true ? `${JSON.stringify({ folder: dir, stores }, undefined, 2)}\n` : ending(dir, stores),
+    );
+    return stores.some(({ journals }) => journals.some(({ error }) => error !== null)) ? FAILED : 0;
+  },
+};
+
+function ending(dir: string, stores: readonly StoreListing[]): string {
+  return stores.length === 0 ? `no journal in ${dir}\n` : summaryText(stores);
+}
+
+/** A folder that somebody names and that isn't there is a mistake; the default one is made with the first journal. */
+function named(folder: string): string {
+  const path = resolve(folder);
+  if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw new Error(`${path} is not a folder`);
+  return path;
+}

@@ -1,0 +1,102 @@
+/** A store's journals for a person to read. */
+import { basename } from 'node:path';
+import Table from 'cli-table3';
+import type { JournalListing, RunListing, StoreListing } from './listing.js';
+
+/** Names and messages come from programs: what would move a terminal's cursor is shown as a mark. */
+const CONTROL = /\p{Cc}/gu;
+
+export function storeText(store: StoreListing): string {
+  const { home, uri, journals, dead } = store;
+  const lines = [uri === null ? home : `${plain(uri)}  (${home})`];
+  for (const journal of journals) lines.push(...journalLines(journal, deadByRun(store)).map((line) => `  ${line}`));
+  if (dead.count > 0) lines.push(`  ${amount(dead.count, 'record')} refused for good, in ${dead.path}`);
+  for (const { runId, code, count, message } of dead.reasons) {
+    lines.push(`    run ${plain(runId)}: ${amount(count, code, '')}, such as: ${plain(message)}`);
+  }
+  if (dead.unreadableLines > 0) lines.push(`  ${amount(dead.unreadableLines, 'line')} of ${dead.path} can't be read`);
+  return `${lines.join('\n')}\n`;
+}
+
+export function summaryText(stores: readonly StoreListing[]): string {
+  const journals = stores.flatMap((store) => store.journals);
+  const runs = journals.flatMap((journal) => journal.runs);
+  const pending = runs.reduce((sum, run) => sum + run.pending, 0);
+  const dead = stores.reduce((sum, store) => sum + store.dead.count, 0);
+  return (
+    `${amount(journals.length, 'journal')} of ${amount(stores.length, 'store')}, ${amount(runs.length, 'run')}: ` +
+    `${amount(pending, 'record')} pending, ${number(dead)} refused for good\n`
+  );
+}
+
+function journalLines(journal: JournalListing, dead: ReadonlyMap<string | null, number>): string[] {
+  const { folder, owner, bytes, runs, skipped, error } = journal;
+  const who =
+    owner === null
+      ? 'no live owner'
+      : `owned by process ${owner.pid ?? '?'} on ${plain(owner.host ?? '?')} (${plain(owner.holder)})`;
+  const lines = [`${basename(folder)}: ${who}, ${size(bytes)}`];
+  if (error !== null) lines.push(`  can't be read: ${plain(error)}`);
+  if (runs.length > 0) lines.push(...runTable(runs, dead).map((line) => `  ${line}`));
+  return [...lines, ...skipped.map((words) => `  ${plain(words)}`)];
+}
+
+function runTable(runs: readonly RunListing[], dead: ReadonlyMap<string | null, number>): string[] {
+  const table = new Table({
+    head: ['run', 'name', 'in the store', 'pending', 'landed', 'dead', 'end'],
+    colAligns: ['left', 'left', 'left', 'right', 'left', 'right', 'left'],
+    // Colours would stand in a file that the output is sent to, and lines of boxes add nothing to a few columns.
+    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 2 },
+    chars: NO_BORDERS,
+  });
+  for (const { id, name, storeId, pending, landed, end } of runs) {
+    table.push([
+      id === null ? '(lost)' : plain(id),
+      short(plain(name ?? '')),
+      storeId === null ? '-' : plain(storeId),
+      number(pending),
+      landed ? 'yes' : 'no',
+      number(dead.get(id) ?? 0),
+      end ?? 'none',
+    ]);
+  }
+  return table
+    .toString()
+    .split('\n')
+    .map((line) => line.trimEnd());
+}
+
+const NO_BORDERS = Object.fromEntries(
+  ['top', 'bottom', 'left', 'right']
+    .flatMap((side) => [side, `${side}-mid`, `${side}-left`, `${side}-right`])
+    .concat('mid', 'mid-mid', 'middle')
+    .map((part) => [part, '']),
+);
+
+function deadByRun({ dead }: StoreListing): ReadonlyMap<string | null, number> {
+  const counts = new Map<string | null, number>();
+  for (const { runId, count } of dead.reasons) counts.set(runId, (counts.get(runId) ?? 0) + count);
+  return counts;
+}
+
+function plain(text: string): string {
+  return text.replace(CONTROL, '\ufffd');
+}
+
+function short(text: string): string {
+  const letters = [...text];
+  return letters.length > 30 ? `${letters.slice(0, 29).join('')}…` : text;
+}
+
+function number(value: number): string {
+  return value.toLocaleString('en-US');
+}
+
+function amount(count: number, what: string, plural = 's'): string {
+  return `${number(count)} ${what}${count === 1 ? '' : plural}`;
+}
+
+function size(bytes: number): string {
+  if (bytes < 2 ** 20) return `${number(Math.ceil(bytes / 1024))} KiB`;
+  return `${(bytes / 2 ** 20).toLocaleString('en-US', { maximumFractionDigits: 1 })} MiB`;
+}

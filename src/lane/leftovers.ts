@@ -1,0 +1,277 @@
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { JournalWriteError } from '../errors.js';
+import { damage } from '../journal/damage.js';
+import { OwnedJournal } from '../journal/owned-journal.js';
+import type { RecoveredRun } from '../journal/recovery.js';
+import { Backlog } from './backlog.js';
+import type { Coalescer } from './coalescer.js';
+import { LeftoverAccount } from './leftover-account.js';
+import { RunQueue } from './run-queue.js';
+import type { RunRequest } from './task.js';
+
+/** Journals that are open at the same time. Thousands of killed processes may have left one each. */
+const MAX_OPEN = 16;
+
+/** What has landed is written down, and what is empty removed, so often. */
+const COLLECT_MS = 500;
+
+export interface LeftoverProgress {
+  /** Journals that were taken over. */
+  journals: number;
+  runs: number;
+  /** Logged records in them that had not landed. */
+  records: number;
+  /** Of those, landed or buried by now. */
+  settled: number;
+  /** Journals that a live process owns. */
+  live: number;
+  /** Of those, refused for good. */
+  buried: number;
+}
+
+interface Open {
+  readonly journal: OwnedJournal;
+  readonly backlog: Backlog;
+  /** Runs whose end has not been stored. */
+  readonly runs: Set<RunQueue>;
+}
+
+/** What dead processes left in journals of one store: taken over, sent, and removed when all of it has landed. */
+export class Leftovers {
+  readonly progress: LeftoverProgress = { journals: 0, runs: 0, records: 0, settled: 0, live: 0, buried: 0 };
+  private readonly home: string;
+  private readonly durability: 'os' | 'fsync';
+  private readonly coalescer: Coalescer;
+  private readonly notice: (text: string) => void;
+  private readonly onRun: (queue: RunQueue) => void;
+  /** Not looked at yet, the oldest first. */
+  private readonly folders: string[];
+  private readonly open = new Set<Open>();
+  private collectAt = 0;
+  private isStopped = false;
+
+  /** `folders`: journals that may have been left. `onRun`: of each run that is going to be sent. */
+  constructor(parts: {
+    home: string;
+    folders: readonly string[];
+    durability: 'os' | 'fsync';
+    coalescer: Coalescer;
+    notice: (text: string) => void;
+    onRun?: (queue: RunQueue) => void;
+  }) {
+    this.home = parts.home;
+    this.folders = [...parts.folders];
+    this.durability = parts.durability;
+    this.coalescer = parts.coalescer;
+    this.notice = parts.notice;
+    this.onRun = parts.onRun ?? (() => {});
+  }
+
+  /** True: journals are being looked at, and what was left of a run has to go before more of it. */
+  get isLooking(): boolean {
+    return this.folders.length > 0 && this.open.size < MAX_OPEN;
+  }
+
+  get isDone(): boolean {
+    return this.folders.length === 0 && this.open.size === 0;
+  }
+
+  /** Looks at one more journal. It is read once, as a whole: some 100 MiB in a second. */
+  look(): void {
+    const folder = this.folders.shift();
+    if (folder === undefined) return;
+    try {
+      const journal = OwnedJournal.open({ folder, durability: this.durability }, `leftovers ${process.pid}`);
+      if (journal === undefined) this.progress.live++;
+      else this.adopt(journal);
+    } catch (error) {
+      // Gone meanwhile, with another process that has sent it; or not ours to write.
+      if (!(error instanceof JournalWriteError)) throw error;
+      if (error.reason !== 'ENOENT') this.notice(`${error.message}; what an earlier process left there is not sent`);
+    }
+  }
+
+  /** Reads on. True: there is more to be read now. */
+  fill(): boolean {
+    if (this.isStopped) return false;
+    let isMore = false;
+    for (const { backlog } of this.open) isMore = backlog.fill() || isMore;
+    if (performance.now() >= this.collectAt) this.collect();
+    return isMore;
+  }
+
+  /** The run's end has settled. */
+  ended(queue: RunQueue): void {
+    for (const { runs } of this.open) {
+      // The loop may have nothing else to do for long.
+      if (runs.delete(queue) && runs.size === 0) this.collectAt = 0;
+    }
+  }
+
+  /** Nothing more is begun: whoever closes the tracker need not wait for it. */
+  stop(): void {
+    this.folders.length = 0;
+    for (const { backlog, runs } of this.open) {
+      backlog.close();
+      for (const queue of runs) queue.steps.splice(queue.busy ? 1 : 0);
+    }
+    this.isStopped = true;
+  }
+
+  /** What has not landed stays for the next one. */
+  close(): void {
+    for (const one of this.open) this.closeOne(one);
+    this.folders.length = 0;
+  }
+
+  private adopt(journal: OwnedJournal): void {
+    const { writer } = journal;
+    const { recovered, folder } = writer;
+    for (const skipped of recovered.skipped) if (skipped.reason !== 'torn') this.notice(damage(skipped));
+    const runs = new Set<RunQueue>();
+    const backlog = new Backlog({
+      folder,
+      coalescer: this.coalescer,
+      isWritten: () => true,
+      // Told above: recovery has read the same bytes.
+      onSkip: () => {},
+      onEnd: (queue) => this.readAll(queue, ended.has(queue), endTime),
+    });
+    const ended = new Set<RunQueue>();
+    const endTime = lastWrite(recovered.segments.map(({ path }) => path));
+    const one: Open = { journal, backlog, runs };
+    const byId = new Map<string, RunQueue>();
+    let records = 0;
+    for (const [number, run] of recovered.runs) {
+      const { state } = run;
+      if (state.finished || state.opened === undefined) continue;
+      const queue = this.queueOf(one, number, run, byId);
+      if (state.ended !== undefined) ended.add(queue);
+      records += run.backlog?.records ?? 0;
+      if (run.backlog === undefined) {
+        this.readAll(queue, false, endTime);
+      } else {
+        queue.behind = {
+          readTo: queue.account.settledTo,
+          from: run.backlog.from,
+          last: Number.POSITIVE_INFINITY,
+          isMissed: false,
+        };
+        backlog.add(queue, number);
+      }
+    }
+    this.open.add(one);
+    if (runs.size === 0) {
+      this.closeOne(one);
+      return;
+    }
+    this.progress.journals++;
+    this.progress.runs += runs.size;
+    this.progress.records += records;
+    this.notice(
+      `an earlier process left ${records} ${records === 1 ? 'record' : 'records'} of ${runs.size} ${runs.size === 1 ? 'run' : 'runs'} in ${folder}; they are sent now`,
+    );
+  }
+
+  private queueOf(one: Open, number: number, { state }: RecoveredRun, byId: Map<string, RunQueue>): RunQueue<LeftoverAccount> {
+    const { opened, storeId, landed } = state;
+    if (opened === undefined) throw new Error(`run ${number} of ${one.journal.writer.folder} is not opened`);
+    // Our own text, from `LaneJournal`.
+    const request = JSON.parse(opened.request) as RunRequest;
+    const account = new LeftoverAccount({
+      writer: one.journal.writer,
+      home: this.home,
+      run: number,
+      settledTo: landed ?? opened.seq,
+      listener: {
+        settled: (count) => {
+          this.progress.settled += count;
+        },
+        buried: (count) => {
+          this.progress.buried += count;
+        },
+        gaveUp: (reason) => {
+          // Whoever waits for it goes on without.
+          queue.ended = true;
+          one.runs.delete(queue);
+          this.notice(`what an earlier process left of run ${request.id} in ${one.journal.writer.folder} stays there: ${reason}`);
+        },
+      },
+    });
+    const queue: RunQueue<LeftoverAccount> = new RunQueue(account, request);
+    account.queue = queue;
+    queue.after = byId.get(request.id);
+    const parent = request.parentRunId === undefined ? undefined : byId.get(request.parentRunId);
+    if (parent !== undefined) queue.parent = parent;
+    byId.set(request.id, queue);
+    one.runs.add(queue);
+    if (storeId === undefined)
+      this.coalescer.push(queue, { kind: 'create', request, seq: undefined, stretch: undefined, mayExist: true });
+    else queue.storeId = storeId;
+    this.onRun(queue);
+    return queue;
+  }
+
+  /** A run that its process did not end died with it. */
+  private readAll(queue: RunQueue, isEnded: boolean, endTime: number): void {
+    if (isEnded) return;
+    const request = { status: 'KILLED', endTime, ifRunning: true } as const;
+    this.coalescer.push(queue, { kind: 'end', request, seq: undefined, stretch: undefined });
+  }
+
+  private collect(): void {
+    this.collectAt = performance.now() + COLLECT_MS;
+    for (const one of this.open) {
+      if (one.runs.size === 0) {
+        this.closeOne(one);
+        continue;
+      }
+      try {
+        one.journal.writer.collect();
+        one.journal.writer.acknowledge();
+      } catch (error) {
+        // Nothing is lost by it: what can't be said to have landed is sent again.
+        if (!(error instanceof JournalWriteError)) throw error;
+      }
+    }
+  }
+
+  private closeOne(one: Open): void {
+    this.open.delete(one);
+    one.backlog.close();
+    try {
+      one.journal.close();
+    } catch (error) {
+      if (!(error instanceof JournalWriteError)) throw error;
+      this.notice(error.message);
+    }
+  }
+}
+
+/** When something was logged last. */
+function lastWrite(paths: readonly string[]): number {
+  let latest = 0;
+  for (const path of paths) {
+    try {
+      latest = Math.max(latest, statSync(path).mtimeMs);
+    } catch {
+      // Deleted meanwhile, as all of it has landed.
+    }
+  }
+  return Math.floor(latest) || Date.now();
+}
+
+/** Every journal in a store's folder. */
+export function journalsIn(home: string): string[] {
+  try {
+    const entries = readdirSync(home, { withFileTypes: true });
+    return entries
+      .filter((entry) => entry.isDirectory())
+      .map(({ name }) => join(home, name))
+      .sort();
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    throw error;
+  }
+}

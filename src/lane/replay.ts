@@ -1,0 +1,76 @@
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
+import type { Settings } from '../options.js';
+import { openStore } from '../store/open.js';
+import type { StoreWatcher } from './alarm.js';
+import { Coalescer } from './coalescer.js';
+import { Delivery } from './delivery.js';
+import { type LeftoverProgress, Leftovers } from './leftovers.js';
+import { Sender } from './sender.js';
+import { newSignals } from './signals.js';
+
+/** Between two looks at what has settled. */
+const POLL_MS = 2;
+
+export interface ReplayOptions {
+  /** Folder of the store's journals; what is refused for good is buried there. */
+  readonly home: string;
+  /** The journals to be sent. Those that a live process owns are left to it. */
+  readonly folders: readonly string[];
+  /** Of the store that is to get them. */
+  readonly settings: Settings;
+  readonly watcher: StoreWatcher;
+  /** Told often. */
+  readonly onProgress?: ((progress: Readonly<LeftoverProgress>) => void) | undefined;
+  /** Ends it; what has landed by then is written down. */
+  readonly signal: AbortSignal;
+}
+
+/** Sends what is left in journals, without a lane. Resolves when all of it has landed or was refused, or at the signal. */
+export async function replay(options: ReplayOptions): Promise<Readonly<LeftoverProgress>> {
+  const { home, folders, settings, watcher, onProgress, signal } = options;
+  const coalescer = new Coalescer(settings.batch);
+  const pulse = { beat: () => {}, pause: () => {} };
+  const sender = new Sender({
+    store: openStore(settings, pulse),
+    storeName: settings.location.display,
+    retry: settings.retry,
+    signals: new Int32Array(newSignals()),
+    watcher,
+    onTurnedAway: () => {},
+  });
+  const leftovers = new Leftovers({
+    home,
+    folders,
+    durability: settings.durability === 'fsync' ? 'fsync' : 'os',
+    coalescer,
+    notice: (text) => watcher.notice(text),
+  });
+  const delivery = new Delivery({
+    coalescer,
+    sender,
+    lingerMs: 0,
+    listener: {
+      settled: (queue, step) => {
+        if (step.kind === 'end') leftovers.ended(queue);
+      },
+      get isGivenUp() {
+        return signal.aborted;
+      },
+    },
+  });
+  try {
+    while (!leftovers.isDone && !signal.aborted) {
+      if (leftovers.isLooking) leftovers.look();
+      const isMore = leftovers.fill();
+      delivery.start(true);
+      onProgress?.(leftovers.progress);
+      await (isMore || leftovers.isLooking ? nextTurn() : sleep(POLL_MS));
+    }
+  } finally {
+    sender.giveUp();
+    while (delivery.sending > 0) await sleep(POLL_MS);
+    await sender.close();
+    leftovers.close();
+  }
+  return leftovers.progress;
+}
