@@ -4,7 +4,7 @@ import { FILE_HEADER_BYTES, frameBytes, writeFileHead, writeFrame } from './fram
 import { type Acknowledgement, decode, encode } from './record.js';
 import { acknowledgementsPath, type SegmentName } from './segment-name.js';
 import { SegmentReader, type Skipped } from './segment-reader.js';
-import { syncFolder } from './sync-folder.js';
+import { syncFolder } from './sync.js';
 import { reasonOf } from './system-reason.js';
 
 /**

@@ -10,7 +10,7 @@ import { RunState } from './run-state.js';
 import { type JournalDurability, SegmentFile } from './segment-file.js';
 import { MAX_SEGMENT, segmentName } from './segment-name.js';
 import { laterSeq, neededSeq } from './seq.js';
-import { syncFolder } from './sync-folder.js';
+import { syncFile, syncFolder } from './sync.js';
 import { reasonOf } from './system-reason.js';
 
 export interface JournalOptions {
@@ -67,6 +67,8 @@ export class JournalWriter {
     try {
       fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
       this.recovered = recover(folder);
+      // Its writer may have died between writing and syncing, and what is recovered counts as durable.
+      if (durability === 'fsync') for (const { path } of this.recovered.segments) syncFile(path);
     } catch (error) {
       throw new JournalWriteError({ path: folder, reason: reasonOf(error) }, { cause: error });
     }

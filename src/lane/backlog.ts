@@ -83,8 +83,11 @@ export class Backlog {
   private newPass(): JournalReader | undefined {
     let from: Place | undefined;
     for (const queue of this.runs.values()) {
-      const place = queue.behind?.from;
-      if (place === undefined || !this.coalescer.hasRoomFor(queue)) continue;
+      const { behind } = queue;
+      const place = behind?.from;
+      // What is still to be appended can't be read.
+      if (behind === undefined || place === undefined || place.sequence > behind.last) continue;
+      if (!this.coalescer.hasRoomFor(queue)) continue;
       if (from === undefined || place.sequence < from.sequence) from = place;
     }
     if (from === undefined) return undefined;
@@ -108,6 +111,8 @@ export class Backlog {
   }
 
   private caughtUp(run: number, queue: RunQueue): void {
+    // Those records are neither in memory nor in the journal yet.
+    if (!queue.drafts.isEmpty) return;
     queue.behind = undefined;
     this.runs.delete(run);
     this.onEnd(queue);

@@ -174,8 +174,9 @@ export class LaneLoop {
     }
     this.clock.off();
     this.sender.giveUp();
-    await this.sender.close();
+    // Before the store, which may take its time with a server that hangs.
     this.closeJournals();
+    await this.sender.close();
     Atomics.store(this.signals, Signal.State, WorkerState.Closed);
     this.announce();
   }

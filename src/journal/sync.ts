@@ -10,3 +10,12 @@ export function syncFolder(folder: string): void {
     fs.closeSync(file);
   }
 }
+
+export function syncFile(path: string): void {
+  const file = fs.openSync(path, 'r+');
+  try {
+    fs.fdatasyncSync(file);
+  } finally {
+    fs.closeSync(file);
+  }
+}
