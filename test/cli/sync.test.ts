@@ -111,7 +111,7 @@ describe('a sync', () => {
     expect(stored(served)).toEqual(ALL);
   });
 
-  test.each(['SIGKILL'] as const)('that is ended half-way by %s does more than half again', async (signal) => {
+  test.each(['SIGKILL', 'SIGINT'] as const)('that is ended half-way by %s does more than half again', async (signal) => {
     const served = await Served.start();
     const dir = newFolder();
     leaveTwo(dir, served.fake.url);
