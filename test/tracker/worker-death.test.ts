@@ -1,33 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { type Receipt, type Tracker, WorkerDiedError } from '../../src/index.js';
+import { type Receipt, WorkerDiedError } from '../../src/index.js';
 import { Stored } from './stored.js';
 import { failureOf, until } from './waiting.js';
-
-interface Internals {
-  readonly lanes: readonly {
-    readonly pool: { readonly threads: readonly { readonly threadId: number; terminate(): Promise<number> }[] } | undefined;
-  }[];
-}
-
-/** What no user can reach: the lane's worker thread. A test that kills it has to. */
-function threadsOf(tracker: Tracker): Internals['lanes'][number]['pool'] {
-  const [lane] = (tracker as unknown as Internals).lanes;
-  return lane?.pool;
-}
-
-/**
- * Kills the worker while it stands between two calls of the database: better-sqlite3 12 ends the whole
- * process when its thread is terminated within one. Locked out, it sleeps between two tries.
- */
-async function kill(tracker: Tracker): Promise<void> {
-  const thread = threadsOf(tracker)?.threads[0];
-  if (thread === undefined) throw new Error('there is no worker');
-  await thread.terminate();
-  await until(
-    'another worker',
-    () => threadsOf(tracker)?.threads.some(({ threadId }) => threadId > 0 && threadId !== thread.threadId) ?? false,
-  );
-}
+import { killWorker, threadsOf } from './worker-threads.js';
 
 describe('a worker that dies', () => {
   test('while idle is replaced: runs go on, keys are known, nothing is lost or doubled', async () => {
@@ -36,7 +11,7 @@ describe('a worker that dies', () => {
     const run = tracker.startRun();
     for (let i = 0; i < 100; i++) run.logMetric('loss', i, i);
     await run.flush();
-    await kill(tracker);
+    await killWorker(tracker);
     for (let i = 100; i < 200; i++) run.logMetric('loss', i, i);
     const second = tracker.startRun();
     second.logParam('k', 1);
@@ -58,7 +33,7 @@ describe('a worker that dies', () => {
     const bad = run.logParam('a$', 1);
     const ended = run.end('FAILED', { throwOnFailure: false });
     await until('a try that failed', () => tracker.stats().retries > 0);
-    await kill(tracker);
+    await killWorker(tracker);
     lock.release();
     await Promise.all(receipts);
     expect(await ended).toMatchObject({ accepted: 203, landed: 201, failed: 2, pending: 0 });
