@@ -37,7 +37,7 @@ function rowsOf(calls: number, found: OutageRecords): Row[] {
       note: `the loop itself ran for ${callSeconds.toFixed(1)} of the ${durableSeconds.toFixed(1)} s; the journal took ${mebi(journalBytes)} MiB`,
     }),
     row('server back: until it has taken the last', 'rows/s', [calls / landSeconds], {
-      note: `${landSeconds.toFixed(1)} s; each was sent once`,
+      note: `${landSeconds.toFixed(1)} s, each sent once; of one run one request is under way at a time`,
     }),
     row('resident memory above that before the outage', 'MiB', [(most - before) / MEBI], {
       target: atMost(most - before, ringBytes + 64 * MEBI, `≤ ring + 64 = ${mebi(ringBytes + 64 * MEBI)}`),

@@ -20,4 +20,4 @@ for (const name of asked.names) {
   const { title, ask } = QUESTIONS[name];
   answers.push(await timed(name, `${name}: ${title}`, () => ask(asked.scale)));
 }
-report('durability-', asked, machine, '', answers);
+report('durability-', asked, machine, '', answers, 'Every record of a process that was not killed in its loop landed');
