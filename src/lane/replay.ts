@@ -68,8 +68,9 @@ export async function replay(options: ReplayOptions): Promise<Readonly<LeftoverP
     }
   } finally {
     sender.giveUp();
-    while (delivery.sending > 0) await sleep(POLL_MS);
+    // First: it ends what is on its way, which a server that hangs would answer in minutes.
     await sender.close();
+    while (delivery.sending > 0) await sleep(POLL_MS);
     leftovers.close();
   }
   return leftovers.progress;

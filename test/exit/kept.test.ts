@@ -15,8 +15,8 @@ useWarnings();
 const LONG_MS = 20_000;
 const QUICK = { minTimeout: 20, maxTimeout: 100 };
 
-function plays(scene: string, options: TrackerOptions, env?: NodeJS.ProcessEnv): Child {
-  return new Child('ending.ts', [scene, JSON.stringify(options)], env);
+function plays(scene: string, options: TrackerOptions, env: NodeJS.ProcessEnv = {}): Child {
+  return new Child('ending.ts', [scene, JSON.stringify(options)], { env });
 }
 
 function ownLines({ stderr }: Ended): string[] {

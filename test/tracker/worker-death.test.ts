@@ -2,20 +2,13 @@ import { renameSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { type Receipt, type Tracker, WorkerDiedError } from '../../src/index.js';
 import { Signal, WorkerState } from '../../src/lane/signals.js';
+import { Served } from '../server/served.js';
 import { Stored } from './stored.js';
 import { failureOf, until } from './waiting.js';
+import { killWorker, threadsOf } from './worker-threads.js';
 
 interface Internals {
-  readonly lanes: readonly {
-    readonly memory: { readonly signals: SharedArrayBuffer };
-    readonly pool: { readonly threads: readonly { readonly threadId: number; terminate(): Promise<number> }[] } | undefined;
-  }[];
-}
-
-/** What no user can reach: the lane's worker thread. A test that kills it has to. */
-function threadsOf(tracker: Tracker): Internals['lanes'][number]['pool'] {
-  const [lane] = (tracker as unknown as Internals).lanes;
-  return lane?.pool;
+  readonly lanes: readonly { readonly memory: { readonly signals: SharedArrayBuffer } }[];
 }
 
 /** Kills the worker, and looks when the next one has come up. Not before it has begun, or it would be no death of its. */
@@ -26,22 +19,8 @@ async function killAndSee(tracker: Tracker): Promise<() => boolean> {
   const isRunning = (): boolean => Atomics.load(signals, Signal.State) === WorkerState.Running;
   await until('a worker', isRunning);
   Atomics.store(signals, Signal.State, WorkerState.NotStarted);
-  await lane.pool?.threads[0]?.terminate();
+  await threadsOf(tracker)?.threads[0]?.terminate();
   return isRunning;
-}
-
-/**
- * Kills the worker while it stands between two calls of the database: better-sqlite3 12 ends the whole
- * process when its thread is terminated within one. Locked out, it sleeps between two tries.
- */
-async function kill(tracker: Tracker): Promise<void> {
-  const thread = threadsOf(tracker)?.threads[0];
-  if (thread === undefined) throw new Error('there is no worker');
-  await thread.terminate();
-  await until(
-    'another worker',
-    () => threadsOf(tracker)?.threads.some(({ threadId }) => threadId > 0 && threadId !== thread.threadId) ?? false,
-  );
 }
 
 describe('a worker that dies', () => {
@@ -51,7 +30,7 @@ describe('a worker that dies', () => {
     const run = tracker.startRun();
     for (let i = 0; i < 100; i++) run.logMetric('loss', i, i);
     await run.flush();
-    await kill(tracker);
+    await killWorker(tracker);
     for (let i = 100; i < 200; i++) run.logMetric('loss', i, i);
     const second = tracker.startRun();
     second.logParam('k', 1);
@@ -73,7 +52,7 @@ describe('a worker that dies', () => {
     const bad = run.logParam('a$', 1);
     const ended = run.end('FAILED', { throwOnFailure: false });
     await until('a try that failed', () => tracker.stats().retries > 0);
-    await kill(tracker);
+    await killWorker(tracker);
     lock.release();
     await Promise.all(receipts);
     expect(await ended).toMatchObject({ accepted: 203, landed: 201, failed: 2, pending: 0 });
@@ -114,30 +93,30 @@ describe('a worker that dies', () => {
     expect(errors).toEqual([]);
   });
 
-  test('while the store is locked, again and again: what the journal took in between is progress', async () => {
-    const stored = new Stored();
-    const tracker = stored.tracker({ retry: { minTimeout: 20, maxTimeout: 100 } });
+  test('while the store is away, again and again: what the journal took in between is progress', async () => {
+    const served = await Served.start();
+    const tracker = served.tracker({ retry: { minTimeout: 20, maxTimeout: 100 } });
     const run = tracker.startRun();
     await run.flush();
-    const lock = stored.lock();
+    await served.fake.goDown();
     const receipts: Receipt[] = [];
     for (let death = 1; death <= 5; death++) {
       receipts.push(run.logMetric('loss', death, death));
       await receipts.at(-1)?.durable();
-      const isBack = await killAndSee(tracker);
-      await until('the next worker', isBack);
+      await until('the next worker', await killAndSee(tracker));
     }
-    lock.release();
+    await served.fake.comeBack();
     await Promise.all(receipts);
-    expect(stored.metrics(run.id).map(({ step }) => step)).toEqual([1, 2, 3, 4, 5]);
+    const { journal } = served.run(await run.storeId);
+    expect(journal).toEqual([1, 2, 3, 4, 5].map((step) => `metric loss@${step}`));
   });
 
   test('and whose successors can not even begin: receipts fail instead of hanging', async () => {
-    const stored = new Stored();
-    const tracker = stored.tracker();
+    const served = await Served.start();
+    const tracker = served.tracker();
     const run = tracker.startRun();
     await run.flush();
-    stored.lock();
+    await served.fake.goDown();
     const receipt = run.logParam('k', 1);
     await receipt.durable();
     const { journal } = await run.flush({ timeoutMs: 0 });
