@@ -129,6 +129,12 @@ export class Intake {
     if (last !== undefined) this.ring.release(last.end);
   }
 
+  /** Something of a run waits for the journal, and nowhere else: what is taken now is counted with it. */
+  get isBehind(): boolean {
+    for (const { behind } of this.drafted) if (behind !== undefined) return true;
+    return false;
+  }
+
   private release(): void {
     let done = 0;
     while (this.stretches[done]?.left === 0) done++;

@@ -356,6 +356,8 @@ export class Lane implements SettlementSource, VerdictListener {
     control.port1.unref();
     pool.run(task, { transferList: [bell.port2, control.port2] }).catch((error: unknown) => {
       this.lastCrash = error;
+      // It could not even begin, and nobody closes the other end.
+      bell.port1.close();
     });
   }
 

@@ -65,8 +65,8 @@ export class LaneLoop {
       retry: settings.retry,
       signals,
       watcher: {
-        down: (error) => this.tellStore(1, () => verdicts.down(error)),
-        up: () => this.tellStore(0, () => verdicts.up()),
+        down: (error, isWhole) => this.tellStore(1, isWhole, () => verdicts.down(error)),
+        up: (isWhole) => this.tellStore(0, isWhole, () => verdicts.up()),
         notice: (text) => this.notice(text),
       },
       // What waits goes to the journal, and the loop may be parked.
@@ -126,7 +126,8 @@ export class LaneLoop {
         },
       },
       coalescer,
-      mayFallBehind: () => this.isJournaling && this.journal?.isWell === true,
+      // Offline all of it has landed as soon as it is in the journal.
+      mayFallBehind: () => !this.isOffline && this.isJournaling && this.journal?.isWell === true,
       settings,
       clock: this.clock,
       epoch: memory.epoch,
@@ -231,16 +232,17 @@ export class LaneLoop {
 
   /** Whether what is logged goes to the journal, whatever the store does with it. */
   private get isJournaling(): boolean {
-    return this.journal !== undefined && (this.journal.settings.ahead || this.sender.isTurnedAway);
+    const { journal } = this;
+    if (journal === undefined) return false;
+    return journal.settings.ahead || this.sender.isTurnedAway || journal.hasBacklog || this.intake.isBehind;
   }
 
   /** True: nothing waits for the journal. */
   private keep(journal: LaneJournal): boolean {
     const { drafted } = this.intake;
     const isAll = this.isJournaling;
-    const queues = isAll ? drafted : [...drafted].filter(({ behind }) => behind !== undefined);
     const hadAny = drafted.size > 0 || journal.hasUnpublished;
-    const isKept = journal.keep(queues);
+    const isKept = journal.keep(isAll ? drafted : []);
     for (const queue of drafted) if (queue.drafts.isEmpty) drafted.delete(queue);
     if (isKept && isAll && hadAny) {
       this.intake.journaled();
@@ -263,8 +265,8 @@ export class LaneLoop {
     this.tell(() => this.verdicts.notice(text));
   }
 
-  private tellStore(isDown: 0 | 1, write: () => void): void {
-    Atomics.store(this.signals, Signal.StoreDown, isDown);
+  private tellStore(isDown: 0 | 1, isWhole: boolean, write: () => void): void {
+    if (isWhole) Atomics.store(this.signals, Signal.StoreDown, isDown);
     this.tell(write);
     // Who waits at the end of the process need not wait for a store that is away.
     this.announce();

@@ -29,6 +29,7 @@ export class Sender {
   private readonly alarm: Alarm;
   private readonly onTurnedAway: () => void;
   private opening: Promise<void> | undefined;
+  private isOpen = false;
   private turnedAwayCount = 0;
 
   constructor(parts: {
@@ -115,10 +116,15 @@ export class Sender {
 
   /** Here and not at the worker's start: a folder that was missing may be there for the next run. */
   private opened(): Promise<void> {
-    this.opening ??= this.store.open().catch((error: unknown) => {
-      this.opening = undefined;
-      throw error;
-    });
+    this.opening ??= this.store.open().then(
+      () => {
+        this.isOpen = true;
+      },
+      (error: unknown) => {
+        this.opening = undefined;
+        throw error;
+      },
+    );
     return this.opening;
   }
 
@@ -147,8 +153,10 @@ export class Sender {
   private async attempt<T>(queue: RunQueue, use: () => Promise<T>): Promise<T> {
     // Not by the creation of a run alone: of one that an earlier process left, that may be all that has landed.
     const call = async (): Promise<T> => {
-      await this.opened();
-      this.abort.signal.throwIfAborted();
+      if (!this.isOpen) {
+        await this.opened();
+        this.abort.signal.throwIfAborted();
+      }
       return await use();
     };
     // A step may have landed while its lane was stopped, and the run has another.
