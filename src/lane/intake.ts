@@ -85,9 +85,29 @@ export class Intake {
     return this.queues.get(slot);
   }
 
-  /** A run that is not of this process: one of the same id that is opened from now on comes after it. */
+  /**
+   * A run that is not of this process: one of the same id comes after it, also if it is open already. Its children,
+   * which may name it by an id that the store does not know, wait until it is made.
+   */
   precedes(queue: RunQueue): void {
-    for (const id of [queue.runId, queue.storeId]) if (id !== undefined) this.latest.set(id, queue);
+    for (const id of [queue.runId, queue.storeId]) {
+      if (id === undefined) continue;
+      let isOpen = false;
+      for (const own of this.queues.values()) {
+        if (own.request.parentRunId === id && own.storeId === undefined) own.parent ??= queue;
+        if (own.runId !== id) continue;
+        isOpen = true;
+        // The first of several; of those that precede it each waits for the one before.
+        if (!(own.after?.account instanceof CallersAccount)) own.after = queue;
+      }
+      if (!isOpen) this.latest.set(id, queue);
+    }
+  }
+
+  /** What has to come before something of this process. */
+  awaited(): Iterable<RunQueue> {
+    const waiting = [...this.queues.values()].filter(({ mustWait }) => mustWait);
+    return waiting.flatMap(({ after, parent }) => [after, parent]).filter((queue) => queue !== undefined);
   }
 
   /** The run has ended: its slot may be another run's next. */

@@ -47,6 +47,8 @@ export class LaneLoop {
   private readonly isOffline: boolean;
   private readonly bell: MessagePort;
   private parked = false;
+  /** What is under way comes to nothing. */
+  private isOver = false;
 
   constructor(task: LaneTask) {
     const { memory, settings } = task;
@@ -59,6 +61,7 @@ export class LaneLoop {
     this.isOffline = settings.offline;
     const coalescer = new Coalescer(settings.batch);
     const { ring, signals, verdicts } = this;
+    const isGivenUp = (): boolean => this.isOver || Atomics.load(signals, Signal.Stop) === StopRequest.GiveUp;
     this.sender = new Sender({
       store: openStore(settings, this.pulse()),
       storeName: settings.location.display,
@@ -79,7 +82,7 @@ export class LaneLoop {
       listener: {
         settled: (queue, step) => this.settled(queue, step),
         get isGivenUp() {
-          return Atomics.load(signals, Signal.Stop) === StopRequest.GiveUp;
+          return isGivenUp();
         },
       },
     });
@@ -163,7 +166,9 @@ export class LaneLoop {
         await nextTurn();
         continue;
       }
-      const idle = this.delivery.sending === 0 && !waiting;
+      // Nobody waits for those, and the store may be away for days.
+      const abandoned = this.sender.isTurnedAway ? (this.leftovers?.abandoned ?? 0) : 0;
+      const idle = this.delivery.sending === abandoned && !waiting;
       if (idle && stop === StopRequest.Finish) break;
       // Also while requests are away: a store may be for hours. What settles meanwhile rouses.
       if (!waiting && stop === StopRequest.None && ++polls > POLLS_BEFORE_PARKING) {
@@ -174,6 +179,7 @@ export class LaneLoop {
       }
     }
     this.clock.off();
+    this.isOver = true;
     this.sender.giveUp();
     // Before the store, which may take its time with a server that hangs.
     this.closeJournals();
@@ -216,7 +222,7 @@ export class LaneLoop {
       // Where the journal is the store, nothing has landed before.
       if (!isKept && this.isOffline) return true;
     }
-    if (inHurry) leftovers?.stop();
+    if (inHurry) leftovers?.stop(this.intake.awaited());
     if (leftovers?.isLooking === true) {
       // What is logged now may be of a run that a dead process has left, and comes behind it.
       this.clock.off();

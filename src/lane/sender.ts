@@ -70,7 +70,7 @@ export class Sender {
     if (queue.storeId === undefined || queue.storeId === queue.runId) return settlement;
     const { failures, all } = settlement;
     return {
-      failures: failures.map(({ seq, error }) => ({ seq, error: inCallersTerms(error, queue) })),
+      failures: failures.map((refused) => ({ ...refused, error: inCallersTerms(refused.error, queue) })),
       all: all && inCallersTerms(all, queue),
     };
   }
@@ -252,7 +252,7 @@ function refusals(batch: PendingBatch, outcomes: readonly Outcome[]): readonly R
   const found: Refused[] = [...batch.refused];
   for (let i = 0; i < outcomes.length; i++) {
     const error = outcomes[i];
-    if (error !== undefined) found.push({ seq: batch.seqs[i] as number, error }); // one seq per item
+    if (error !== undefined) found.push({ seq: batch.seqs[i] as number, error, item: batch.items[i] }); // one seq per item
   }
   if (found.length === batch.refused.length) return found;
   for (let r = 0; r < batch.repeats.length; r += 2) {

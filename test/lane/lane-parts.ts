@@ -103,6 +103,10 @@ export class Caller {
     this.ring.wake();
   }
 
+  signal(word: number): number {
+    return Atomics.load(new Int32Array(this.memory.signals), word);
+  }
+
   get openRuns(): OpenRun[] {
     return [...this.requests].map(([slot, request]) => ({ slot, request }));
   }

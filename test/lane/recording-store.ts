@@ -8,6 +8,9 @@ export class RecordingStore implements Store {
   readonly log = new Map<string, string[]>();
   /** All of it, with the run's id in front. */
   readonly all: string[] = [];
+  readonly made: NewRun[] = [];
+  /** The id that it gives a run. */
+  idOf: (id: string) => string = (id) => id;
   /** Thrown by every call, before it does anything. */
   trouble: Error | undefined;
   /** What of an item is refused. */
@@ -24,9 +27,9 @@ export class RecordingStore implements Store {
     return this.held.length;
   }
 
-  /** The oldest call that waits. */
-  letGo(): void {
-    this.held.shift()?.();
+  /** A call that waits: by default the one that waits longest. */
+  letGo(place = 0): void {
+    for (const go of this.held.splice(place, 1)) go();
   }
 
   letAllGo(): void {
@@ -42,8 +45,10 @@ export class RecordingStore implements Store {
 
   async createRun(run: NewRun): Promise<string> {
     await this.call();
-    this.put(run.id, [run.resume ? 'resumed' : 'made']);
-    return run.id;
+    this.made.push(run);
+    const id = this.idOf(run.id);
+    this.put(id, [run.resume ? 'resumed' : 'made']);
+    return id;
   }
 
   async land({ runId, items }: Batch): Promise<readonly Outcome[]> {

@@ -548,6 +548,7 @@ test('outcomes of the items that a retry brings are told by their records', asyn
     if (++tries < 3) throw busy();
     return [undefined, conflict];
   };
-  expect(await scene.send('a', '1', '2')).toEqual({ failures: [{ seq: 2, error: conflict }], all: undefined });
+  const item = expect.objectContaining({ key: 'key 2', value: '2' });
+  expect(await scene.send('a', '1', '2')).toEqual({ failures: [{ seq: 2, error: conflict, item }], all: undefined });
   expect(scene.retries).toBe(2);
 });
