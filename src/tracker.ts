@@ -279,7 +279,7 @@ class LaneTracker implements Tracker, RunHost, Exiting, LaneEvents {
     const { offline, location } = this.settings;
     const folder = journalOf(this.lanes);
     if (!offline || folder === undefined || this.begun === 0) return [];
-    return [offlineWords({ records: this.stats().landed, runs: this.begun }, folder, location.display === 'offline')];
+    return [offlineWords({ records: this.stats().landed, runs: this.begun }, folder, location.kind === 'offline')];
   }
 
   // ---- within ----

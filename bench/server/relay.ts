@@ -8,7 +8,7 @@ export class Relay {
   private readonly listener: Server;
   private port = 0;
 
-  private constructor(target: URL) {
+  protected constructor(target: URL) {
     this.target = { host: target.hostname, port: Number(target.port) };
     this.listener = createServer({ noDelay: true }, (near) => this.join(near));
   }
@@ -25,6 +25,7 @@ export class Relay {
 
   /** At the same address as before. */
   async open(): Promise<void> {
+    if (this.listener.listening) return;
     this.listener.listen(this.port, '127.0.0.1');
     await once(this.listener, 'listening');
     const address = this.listener.address();
@@ -53,7 +54,12 @@ export class Relay {
         this.sockets.delete(socket);
         other.destroy();
       });
-      socket.pipe(other);
     }
+    this.carry(near, far);
+  }
+
+  protected carry(near: Socket, far: Socket): void {
+    near.pipe(far);
+    far.pipe(near);
   }
 }

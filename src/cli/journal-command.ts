@@ -1,9 +1,7 @@
-import { statSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { type Command, parseLine } from './command.js';
 import { listStore, type StoreListing } from './listing.js';
 import { storeText, summaryText } from './listing-text.js';
-import { defaultDir, findStores } from './places.js';
+import { chosenDir, findStores } from './places.js';
 
 const HELP = `Lists what is in journals on this machine: per run, how many records have not reached the store
 yet, whether the run has ended, and what the store has refused for good. Changes nothing, and may be
@@ -32,7 +30,7 @@ export const journalCommand: Command = {
   help: HELP,
   async run(args) {
     const { values, folder } = parseLine('journal', args, { json: { type: 'boolean' } });
-    const dir = folder === undefined ? defaultDir() : named(folder);
+    const dir = chosenDir(folder);
     const places = findStores(dir);
     const stores: StoreListing[] = [];
     for (const place of places) {
@@ -49,11 +47,4 @@ export const journalCommand: Command = {
 
 function ending(dir: string, stores: readonly StoreListing[]): string {
   return stores.length === 0 ? `no journal in ${dir}\n` : summaryText(stores);
-}
-
-/** A folder that somebody names and that isn't there is a mistake; the default one is made with the first journal. */
-function named(folder: string): string {
-  const path = resolve(folder);
-  if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw new Error(`${path} is not a folder`);
-  return path;
 }

@@ -2,9 +2,7 @@
 import { basename } from 'node:path';
 import Table from 'cli-table3';
 import type { JournalListing, RunListing, StoreListing } from './listing.js';
-
-/** Names and messages come from programs: what would move a terminal's cursor is shown as a mark. */
-const CONTROL = /\p{Cc}/gu;
+import { amount, number, plain, size } from './words.js';
 
 export function storeText(store: StoreListing): string {
   const { home, uri, journals, dead } = store;
@@ -12,7 +10,7 @@ export function storeText(store: StoreListing): string {
   for (const journal of journals) lines.push(...journalLines(journal, deadByRun(store)).map((line) => `  ${line}`));
   if (dead.count > 0) lines.push(`  ${amount(dead.count, 'record')} refused for good, in ${dead.path}`);
   for (const { runId, code, count, message } of dead.reasons) {
-    lines.push(`    run ${plain(runId)}: ${amount(count, code, '')}, such as: ${plain(message)}`);
+    lines.push(`    run ${plain(runId)}: ${number(count)} ${code}, such as: ${plain(message)}`);
   }
   if (dead.unreadableLines > 0) lines.push(`  ${amount(dead.unreadableLines, 'line')} of ${dead.path} can't be read`);
   return `${lines.join('\n')}\n`;
@@ -79,24 +77,7 @@ function deadByRun({ dead }: StoreListing): ReadonlyMap<string | null, number> {
   return counts;
 }
 
-function plain(text: string): string {
-  return text.replace(CONTROL, '\ufffd');
-}
-
 function short(text: string): string {
   const letters = [...text];
   return letters.length > 30 ? `${letters.slice(0, 29).join('')}…` : text;
-}
-
-function number(value: number): string {
-  return value.toLocaleString('en-US');
-}
-
-function amount(count: number, what: string, plural = 's'): string {
-  return `${number(count)} ${what}${count === 1 ? '' : plural}`;
-}
-
-function size(bytes: number): string {
-  if (bytes < 2 ** 20) return `${number(Math.ceil(bytes / 1024))} KiB`;
-  return `${(bytes / 2 ** 20).toLocaleString('en-US', { maximumFractionDigits: 1 })} MiB`;
 }

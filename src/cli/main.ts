@@ -14,6 +14,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: 'List what is in journals on this machine and has not reached its store',
     load: async () => (await import('./journal-command.js')).journalCommand,
   },
+  sync: {
+    summary: 'Send it there',
+    load: async () => (await import('./sync-command.js')).syncCommand,
+  },
 };
 
 const HELP = `headrace ${VERSION}: experiment logging that does not make the program wait
@@ -32,7 +36,8 @@ Options:
 
 Examples:
   headrace journal
-  headrace help journal
+  headrace sync
+  headrace help sync
 `;
 
 const FAILED = 1;

@@ -1,5 +1,5 @@
 /** Finds journals by what a person names: the folder of all of them, one store's, or a journal itself. */
-import { type Dirent, existsSync, readdirSync } from 'node:fs';
+import { type Dirent, existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { DEFAULT_JOURNAL_DIR, readHome } from '../journal/home.js';
 import { deadLettersPath } from '../lane/dead-letters.js';
@@ -11,9 +11,13 @@ export interface StorePlace {
   readonly journals: readonly string[];
 }
 
-/** As a tracker's option `journal.dir` without being given. */
-export function defaultDir(): string {
-  return resolve(process.env['HEADRACE_DIR'] || DEFAULT_JOURNAL_DIR);
+/** The folder that a person named, or the one of a tracker that was given none. */
+export function chosenDir(named: string | undefined): string {
+  if (named === undefined) return resolve(process.env['HEADRACE_DIR'] || DEFAULT_JOURNAL_DIR);
+  const path = resolve(named);
+  // The default is made with the first journal; one that somebody names and that isn't there is a mistake.
+  if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw new Error(`${path} is not a folder`);
+  return path;
 }
 
 /** Throws what the file system throws. */

@@ -323,6 +323,9 @@ export class Lane implements SettlementSource, VerdictListener {
       // The default stops a worker's event loop between tasks, and the lane's loop runs between tasks.
       atomics: 'disabled',
       idleTimeout: Number.POSITIVE_INFINITY,
+      // More is only garbage that waits: in a process that logged 3 million records with the server away, 205 MiB were
+      // resident, with this 134, at the same speed.
+      resourceLimits: { maxYoungGenerationSizeMb: 16 },
       recordTiming: false,
     });
     // An error between tasks arrives here, and without a listener it would end the process. The port's
@@ -356,6 +359,8 @@ export class Lane implements SettlementSource, VerdictListener {
     control.port1.unref();
     pool.run(task, { transferList: [bell.port2, control.port2] }).catch((error: unknown) => {
       this.lastCrash = error;
+      // It could not even begin, and nobody closes the other end.
+      bell.port1.close();
     });
   }
 

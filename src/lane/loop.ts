@@ -68,8 +68,8 @@ export class LaneLoop {
       retry: settings.retry,
       signals,
       watcher: {
-        down: (error) => this.tellStore(1, () => verdicts.down(error)),
-        up: () => this.tellStore(0, () => verdicts.up()),
+        down: (error, isWhole) => this.tellStore(1, isWhole, () => verdicts.down(error)),
+        up: (isWhole) => this.tellStore(0, isWhole, () => verdicts.up()),
         notice: (text) => this.notice(text),
       },
       // What waits goes to the journal, and the loop may be parked.
@@ -271,8 +271,8 @@ export class LaneLoop {
     this.tell(() => this.verdicts.notice(text));
   }
 
-  private tellStore(isDown: 0 | 1, write: () => void): void {
-    Atomics.store(this.signals, Signal.StoreDown, isDown);
+  private tellStore(isDown: 0 | 1, isWhole: boolean, write: () => void): void {
+    if (isWhole) Atomics.store(this.signals, Signal.StoreDown, isDown);
     this.tell(write);
     // Who waits at the end of the process need not wait for a store that is away.
     this.announce();

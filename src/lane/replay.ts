@@ -72,7 +72,7 @@ export async function replay(options: ReplayOptions): Promise<Readonly<LeftoverP
   } finally {
     isOver = true;
     sender.giveUp();
-    // A request that hangs comes to an end with the store.
+    // First: it ends what is on its way, which a server that hangs would answer in minutes.
     await sender.close();
     while (delivery.sending > 0) await sleep(POLL_MS);
     leftovers.close();

@@ -29,6 +29,7 @@ export class Sender {
   private readonly alarm: Alarm;
   private readonly onTurnedAway: () => void;
   private opening: Promise<void> | undefined;
+  private isOpen = false;
   private turnedAwayCount = 0;
 
   constructor(parts: {
@@ -96,11 +97,7 @@ export class Sender {
       queue.parent = undefined;
       // A replay must not tag it by what surrounds that.
       queue.journaled?.describe({ ...step.request, tags: run.tags, userId: run.userId, isTagged: true });
-      queue.storeId = await this.attempt(queue, async () => {
-        await this.opened();
-        this.abort.signal.throwIfAborted();
-        return this.store.createRun(run);
-      });
+      queue.storeId = await this.attempt(queue, () => this.store.createRun(run));
       return LANDED;
     } catch (error) {
       if (error instanceof HeadraceError) queue.fatal = error;
@@ -114,18 +111,20 @@ export class Sender {
     const { parentRunId } = request;
     // In a journal it may be our own id, of a run that has been sent long ago.
     if (parentRunId === undefined || !mayExist || this.store.find === undefined) return undefined;
-    return await this.attempt(queue, async () => {
-      await this.opened();
-      return this.store.find?.(parentRunId);
-    });
+    return await this.attempt(queue, async () => this.store.find?.(parentRunId));
   }
 
   /** Here and not at the worker's start: a folder that was missing may be there for the next run. */
   private opened(): Promise<void> {
-    this.opening ??= this.store.open().catch((error: unknown) => {
-      this.opening = undefined;
-      throw error;
-    });
+    this.opening ??= this.store.open().then(
+      () => {
+        this.isOpen = true;
+      },
+      (error: unknown) => {
+        this.opening = undefined;
+        throw error;
+      },
+    );
     return this.opening;
   }
 
@@ -151,7 +150,15 @@ export class Sender {
   }
 
   /** Most calls succeed at once, and only what is busy pays for the machinery of retries. */
-  private async attempt<T>(queue: RunQueue, call: () => Promise<T>): Promise<T> {
+  private async attempt<T>(queue: RunQueue, use: () => Promise<T>): Promise<T> {
+    // Not by the creation of a run alone: of one that an earlier process left, that may be all that has landed.
+    const call = async (): Promise<T> => {
+      if (!this.isOpen) {
+        await this.opened();
+        this.abort.signal.throwIfAborted();
+      }
+      return await use();
+    };
     // A step may have landed while its lane was stopped, and the run has another.
     this.abort.signal.throwIfAborted();
     const passage = new Passage(this.outage.openings);

@@ -9,14 +9,14 @@ import { afterAll, beforeAll, onTestFinished } from 'vitest';
 const built: string = fileURLToPath(new URL('../../dist', import.meta.url));
 /** Ignored by git, and below the folder whose node_modules the package needs. */
 const scratch: string = fileURLToPath(new URL('../../.test-workers', import.meta.url));
-const sources: string = fileURLToPath(new URL('fixtures', import.meta.url));
+const fixtures: string = fileURLToPath(new URL('fixtures', import.meta.url));
 let programs = '';
 
 /**
  * For the top of a test file: its children's programs, with the package taken from `dist`; a copy of it, as a
- * build that runs meanwhile would change the worker under a child.
+ * build that runs meanwhile would change the worker under a child. `folders`: where there are more of them.
  */
-export function useChildren(): void {
+export function useChildren(...folders: readonly string[]): void {
   beforeAll(async () => {
     const index = join('src', 'index.js');
     if (!existsSync(join(built, index))) throw new Error('these tests run the built package: npm run build');
@@ -25,10 +25,13 @@ export function useChildren(): void {
     cpSync(built, join(programs, 'dist'), { recursive: true });
     const copy = pathToFileURL(join(programs, 'dist', index)).href;
     await build({
-      entryPoints: readdirSync(sources).map((name) => join(sources, name)),
+      entryPoints: [fixtures, ...folders].flatMap((folder) =>
+        readdirSync(folder).map((name) => ({ in: join(folder, name), out: basename(name, '.ts') })),
+      ),
       outdir: programs,
       outExtension: { '.js': '.mjs' },
       bundle: true,
+      packages: 'external',
       format: 'esm',
       platform: 'node',
       target: 'node20',
@@ -57,6 +60,14 @@ export interface Ended {
 
 const DEADLINE_MS = 30_000;
 
+export interface ChildOptions {
+  readonly env?: NodeJS.ProcessEnv;
+  /** What starts it, as `prlimit --fsize=100`. */
+  readonly launcher?: readonly string[];
+  /** It is killed when it takes longer. */
+  readonly deadlineMs?: number;
+}
+
 export class Child {
   readonly process: ChildProcessWithoutNullStreams;
   readonly ended: Promise<Ended>;
@@ -65,8 +76,11 @@ export class Child {
   private lastWordAt = 0;
   private hasEnded = false;
 
-  constructor(program: string, args: readonly string[], env: NodeJS.ProcessEnv = {}) {
-    this.process = spawn(process.execPath, [join(programs, `${basename(program, '.ts')}.mjs`), ...args], {
+  constructor(program: string, args: readonly string[], options: ChildOptions = {}) {
+    const { env = {}, launcher = [], deadlineMs = DEADLINE_MS } = options;
+    // Never empty: Node is in it.
+    const [command, ...rest] = [...launcher, process.execPath, fileOf(program), ...args] as [string, ...string[]];
+    this.process = spawn(command, rest, {
       cwd: programs,
       env: { ...withoutMlflow(process.env), ...env },
     });
@@ -77,7 +91,7 @@ export class Child {
     this.process.stderr.setEncoding('utf8').on('data', (text: string) => {
       this.stderr += text;
     });
-    const alarm = setTimeout(() => this.process.kill('SIGKILL'), DEADLINE_MS);
+    const alarm = setTimeout(() => this.process.kill('SIGKILL'), deadlineMs);
     this.ended = new Promise((resolve, reject) => {
       this.process.on('error', reject);
       this.process.on('close', (code, signal) => {
@@ -97,6 +111,11 @@ export class Child {
     }
   }
 
+  /** What it has said so far. */
+  get words(): string {
+    return this.stdout;
+  }
+
   /** Resolves when nothing was said for so long: the child's thread stands still. */
   async fallsSilent(ms: number): Promise<void> {
     while (performance.now() - this.lastWordAt < ms) await new Promise((resolve) => setTimeout(resolve, 5));
@@ -105,6 +124,11 @@ export class Child {
   say(text: string): void {
     this.process.stdin.write(`${text}\n`);
   }
+}
+
+/** Of a program, or of what a program is to import first. */
+export function fileOf(program: string): string {
+  return join(programs, `${basename(program, '.ts')}.mjs`);
 }
 
 function withoutMlflow(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {

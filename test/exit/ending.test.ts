@@ -22,9 +22,9 @@ describe('a process that ends while another one holds the file', () => {
   test.each([
     ['a ring with room', {}],
     ['a ring that is full, too', { ringBytes: 4096, onFull: 'reject' }],
-  ] as const)('does so within exitTimeoutMs and says how much was left: %s', async (_, options) => {
+  ] as const)('does so within exitTimeoutMs and, without a journal, says how much was lost: %s', async (_, options) => {
     const stored = new Stored();
-    const child = plays('leaves records behind', stored, { exitTimeoutMs: 600, ...options });
+    const child = plays('leaves records behind', stored, { exitTimeoutMs: 600, durability: 'memory', ...options });
     await child.said('ready');
     stored.lock();
     child.say('go');
@@ -36,7 +36,9 @@ describe('a process that ends while another one holds the file', () => {
     expect(accepted).toBeGreaterThan(50);
     const lines = ownLines(ended);
     expect(lines[0]).toMatch(
-      new RegExp(`^headrace: ${accepted} of ${accepted} records had not landed in sqlite:.*/mlflow\\.db within 600 ms`),
+      new RegExp(
+        `^headrace: ${accepted} of ${accepted} records had not landed in sqlite:.*/mlflow\\.db within 600 ms and are lost`,
+      ),
     );
     // Refused for want of room, and nobody awaited them.
     expect(lines.length).toBe('onFull' in options ? 2 : 1);
@@ -59,9 +61,9 @@ describe('a process that ends while another one holds the file', () => {
     expect(performance.now() - secondAt).toBeLessThan(3000);
   });
 
-  test('is not kept alive by a flush, an end and a close that timed out', async () => {
+  test('is not kept alive by a flush, an end and a close that timed out, with no journal to resolve them', async () => {
     const stored = new Stored();
-    const child = plays('has a flush that timed out', stored, { exitTimeoutMs: 500 });
+    const child = plays('has a flush that timed out', stored, { exitTimeoutMs: 500, durability: 'memory' });
     await child.said('ready');
     const lock = stored.lock();
     child.say('go');

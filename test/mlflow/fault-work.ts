@@ -51,13 +51,13 @@ export async function startProxy(
   return proxy;
 }
 
-/** Logs through the proxy; at the end everything is on the server, once. */
+/** Logs through the proxy; at the end everything is on the server, once. Returns how many records that were. */
 export async function works(
   server: MlflowApi,
   proxy: FaultProxy,
   { workers, runs, rounds, size, meanwhile }: Work,
   { onTestFinished }: TestContext,
-): Promise<void> {
+): Promise<number> {
   const random = randomFrom(SEED);
   const experiment = `faults ${randomUUID()}`;
   const tracker = createTracker({ uri: proxy.url, experiment, workers, ...SMALL });
@@ -105,6 +105,7 @@ export async function works(
   expect(lastEvent).toBe('up');
   await proxy.deliver();
   await expectAllThere(server, experiment, logged);
+  return records;
 }
 
 /** Ids of the experiment's runs that are not deleted. */

@@ -95,6 +95,15 @@ export class MlflowServer extends MlflowApi {
     await closed;
   }
 
+  /** It takes connections, as the system does that for it, and answers nothing until it resumes. */
+  pause(): void {
+    this.#kill('SIGSTOP');
+  }
+
+  resume(): void {
+    this.#kill('SIGCONT');
+  }
+
   async stop(): Promise<void> {
     process.off('exit', this.#killAtExit);
     if (!this.#ended) {

@@ -1,4 +1,4 @@
-/** A `mlflow server` that is killed in the middle of its work, and started again in the same place. */
+/** A `mlflow server` that is stopped or killed in the middle of its work, and goes on in the same place. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,9 +9,10 @@ import { freePort, MlflowServer } from './mlflow-server.js';
 import { pythonOf } from './mlflow-versions.js';
 
 export class MortalServer extends MlflowApi {
+  /** Its database. */
+  readonly path: string;
   readonly #python: string;
   readonly #folder: string;
-  readonly #path: string;
   readonly #port: number;
   #server: MlflowServer | undefined;
 
@@ -19,7 +20,7 @@ export class MortalServer extends MlflowApi {
     super(`http://127.0.0.1:${port}`);
     this.#python = python;
     this.#folder = folder;
-    this.#path = join(folder, 'mlflow.db');
+    this.path = join(folder, 'mlflow.db');
     this.#port = port;
   }
 
@@ -38,12 +39,21 @@ export class MortalServer extends MlflowApi {
   /** Resolves when it serves: on the port and the database that it had before. */
   async start(): Promise<void> {
     const options = { workers: 2, port: this.#port };
-    this.#server = await MlflowServer.start(this.#python, this.#folder, `sqlite:///${this.#path}`, options);
+    this.#server = await MlflowServer.start(this.#python, this.#folder, `sqlite:///${this.path}`, options);
   }
 
   async kill(): Promise<void> {
     await this.#server?.kill();
     this.#server = undefined;
+  }
+
+  /** Hangs, until it resumes. */
+  pause(): void {
+    this.#server?.pause();
+  }
+
+  resume(): void {
+    this.#server?.resume();
   }
 
   async stop(): Promise<void> {
@@ -53,7 +63,7 @@ export class MortalServer extends MlflowApi {
 
   /** Another program writes its database for so long: the server's own writes wait, or come to nothing. */
   async lockDatabase(ms: number): Promise<void> {
-    const connection = driver.open(this.#path);
+    const connection = driver.open(this.path);
     try {
       connection.exec('PRAGMA busy_timeout = 10000');
       connection.exec('BEGIN IMMEDIATE');

@@ -112,7 +112,7 @@ async function stoppedAfter(
   const options = { uri: proxy.url, experiment, exitTimeoutMs, ...SMALL };
   const plan: Plan = { way: 'SIGINT', records, delayMs, handlerFirst: false, options };
   const env = { MLFLOW_HTTP_REQUEST_TIMEOUT: String(CLIENT_TIMEOUT_S) };
-  const ended = await new Child('dying.ts', [JSON.stringify(plan)], env).ended;
+  const ended = await new Child('dying.ts', [JSON.stringify(plan)], { env }).ended;
   const endedAt = performance.now();
   // Its own words, see `tell` there.
   const said = JSON.parse(ended.stdout.split('\n')[0] ?? '') as Stopped['said'];

@@ -15,10 +15,10 @@ function ownLines({ stderr }: Ended): string[] {
 }
 
 describe('a process that ends while the server is away', () => {
-  test('does so within exitTimeoutMs and says how many records are lost and where, but no password', async () => {
+  test('does so within exitTimeoutMs and, without a journal, says how many are lost and where, but no password', async () => {
     const served = await Served.start();
     const uri = served.fake.url.replace('//', '//ada:hunter%402@');
-    const child = plays('leaves records behind', served, { uri, exitTimeoutMs: 600 });
+    const child = plays('leaves records behind', served, { uri, exitTimeoutMs: 600, durability: 'memory' });
     await child.said('ready');
     await served.fake.goDown();
     child.say('go');
@@ -40,7 +40,7 @@ describe('a process that ends while the server is away', () => {
 
   test('says that runs are left without their end when nothing else is', async () => {
     const served = await Served.start();
-    const child = plays('has nothing but ends to store', served, { exitTimeoutMs: 300 });
+    const child = plays('has nothing but ends to store', served, { exitTimeoutMs: 300, durability: 'memory' });
     await child.said('ready');
     await served.fake.goDown();
     child.say('go');

@@ -189,7 +189,7 @@ describe('a run that is stuck', () => {
     await until('its request', () => fault.fired === 1);
     for (let i = 0; i < 20; i++) await other.logMetric('loss', i, i);
     await tracker.startRun().end();
-    expect(receipt.state).toBe('accepted');
+    expect(receipt.state).toBe('durable');
     fault.release();
     await receipt;
   });
@@ -210,7 +210,7 @@ describe('a run that is stuck', () => {
     await until('the event', () => down.length > 0);
     for (let i = 0; i < 10; i++) await other.logMetric('loss', i, i);
     await new Promise((resolve) => setTimeout(resolve, 500));
-    expect(receipts.map(({ state }) => state)).toEqual(['accepted', 'accepted']);
+    expect(receipts.map(({ state }) => state)).toEqual(['durable', 'durable']);
     expect(down).toEqual([expect.stringMatching(/403.*Permission denied/s)]);
     expect(warnings.of(served.fake.url)).toEqual([expect.stringMatching(/403.*waits/s)]);
     expect(fault.fired).toBeLessThanOrEqual(2);

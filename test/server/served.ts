@@ -1,4 +1,7 @@
 /** A fake server of a test's own, with stores and trackers on it; all of it ends with the test. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { onTestFinished, type TestContext } from 'vitest';
 import { createTracker, type Tracker, type TrackerOptions } from '../../src/index.js';
 import { MlflowStore } from '../../src/store/mlflow/mlflow-store.js';
@@ -12,6 +15,7 @@ const TIMEOUT_MS = 300;
 
 export class Served {
   readonly fake: FakeMlflow;
+  readonly journals: string = mkdtempSync(join(tmpdir(), 'headrace-'));
   private readonly ends: (() => Promise<unknown>)[] = [];
 
   private constructor(fake: FakeMlflow) {
@@ -25,6 +29,7 @@ export class Served {
       // Clients first: a tracker waits for a server that is gone.
       await Promise.all(served.ends.map((end) => end()));
       await served.fake.close();
+      rmSync(served.journals, { recursive: true, force: true });
       const unmet = served.fake.unmet().map(({ match, deed }) => JSON.stringify([match, deed]));
       if (unmet.length > 0) throw new Error(`a fault never fired: ${unmet.join(', ')}`);
     });
@@ -59,7 +64,7 @@ export class Served {
   }
 
   tracker(options: TrackerOptions = {}): Tracker {
-    const tracker = createTracker({ uri: this.fake.url, ...options });
+    const tracker = createTracker({ uri: this.fake.url, journal: { dir: this.journals }, ...options });
     this.ends.push(() => tracker.close({ throwOnFailure: false, timeoutMs: 500 }).catch(() => undefined));
     return tracker;
   }

@@ -123,7 +123,8 @@ describe('a full disk', () => {
       failure(store.land({ runId: run.id, items: [param('small')] })),
       failure(store.land({ runId: run.id, items })),
     ]);
-    expect(large).toBeInstanceOf(StoreUnavailableError);
+    // Somebody frees space: it is no refusal, and comes again.
+    expect(large).toBeInstanceOf(StoreBusyError);
     expect(small).toBe(large);
     expect(large).toMatchObject({ message: expect.stringMatching(/full.*free space.*SQLITE_FULL/) });
     expect(place.rows('SELECT key FROM params')).toEqual([{ key: 'before' }]);
@@ -144,7 +145,9 @@ describe('a full disk', () => {
         return connection;
       },
     };
-    expect(await failure(place.store({ driver: small }).open())).toMatchObject({ message: expect.stringMatching(/SQLITE_FULL/) });
+    const error = await failure(place.store({ driver: small }).open());
+    expect(error).toBeInstanceOf(StoreBusyError);
+    expect(error).toMatchObject({ message: expect.stringMatching(/free space.*SQLITE_FULL/) });
     await (await place.opened()).createRun(newRun());
   });
 
@@ -154,8 +157,8 @@ describe('a full disk', () => {
     // 1 MiB: the limit strikes in the middle of writing the WAL.
     const { code, stdout, stderr } = await runChild('full', [place.path, id], 'ulimit -f 1024').end;
     expect([code, stderr]).toEqual([0, '']);
-    const { landed, ...error } = JSON.parse(stdout) as { landed: number; code: string; message: string };
-    expect(error).toMatchObject({ code: 'HEADRACE_STORE_UNAVAILABLE', message: expect.stringMatching(/SQLITE_(IOERR|FULL)/) });
+    const { landed, ...error } = JSON.parse(stdout) as { landed: number; name: string; message: string };
+    expect(error).toMatchObject({ name: 'StoreBusyError', message: expect.stringMatching(/SQLITE_(IOERR|FULL)/) });
     expect(landed).toBeGreaterThan(0);
     expect(place.rows('SELECT count(*) AS n FROM params')).toEqual([{ n: landed * 100 }]);
     expect(place.problems()).toEqual([]);

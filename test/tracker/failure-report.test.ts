@@ -37,7 +37,7 @@ describe('a failure that nobody awaited is reported exactly once', () => {
 
   test('by the next flush of the tracker, when its run had ended quietly', async () => {
     const stored = new Stored();
-    const tracker = stored.tracker();
+    const tracker = stored.tracker({ durability: 'memory' });
     const run = tracker.startRun();
     await run.flush();
     const lock = stored.lock();

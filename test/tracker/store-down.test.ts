@@ -10,7 +10,7 @@ const warnings = useWarnings();
 
 test('a flush that gives up waiting says why nothing landed, and no longer when the server was back', async () => {
   const served = await Served.start();
-  const tracker = served.tracker({ retry: { minTimeout: 5, maxTimeout: 20 } });
+  const tracker = served.tracker({ retry: { minTimeout: 5, maxTimeout: 20 }, durability: 'memory' });
   const run = tracker.startRun();
   await run.flush();
   await served.fake.goDown();

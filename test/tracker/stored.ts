@@ -37,10 +37,11 @@ export class Stored {
   readonly folder: string = newFolder();
   readonly path: string = join(this.folder, 'mlflow.db');
   readonly uri: string = `sqlite:///${this.path}`;
+  readonly journals: string = join(this.folder, 'journals');
 
   /** A tracker on this file; closed after the test if the test has not. */
   tracker(options: TrackerOptions = {}): Tracker {
-    const tracker = createTracker({ uri: this.uri, ...options });
+    const tracker = createTracker({ uri: this.uri, journal: { dir: this.journals }, ...options });
     onTestFinished(async () => {
       await tracker.close({ throwOnFailure: false, timeoutMs: 2000 }).catch(() => undefined);
     });

@@ -25,11 +25,12 @@ const NAMES: Readonly<Record<number, string>> = {
 
 /**
  * - `busy`: another connection is at work; the same call may succeed in a moment.
+ * - `disk`: it is full, over its quota, or out of order; nothing was written, and somebody can mend it.
  * - `schema`: a table or column is missing, perhaps only until MLflow has finished migrating the file.
  * - `item`: this row can't be written, others can.
  * - `store`: nothing can be written.
  */
-export type Failure = 'busy' | 'schema' | 'item' | 'store';
+export type Failure = 'busy' | 'disk' | 'schema' | 'item' | 'store';
 
 /** SQLite's primary result code, or undefined for an error that isn't SQLite's. */
 export function resultCode(error: unknown): string | undefined {
@@ -50,6 +51,10 @@ export function failureOf(error: unknown): Failure {
     case 'SQLITE_PROTOCOL':
     case 'SQLITE_SCHEMA':
       return 'busy';
+    case 'SQLITE_FULL':
+    // A limit on the size of files or a quota, which SQLite tells from nothing else that goes wrong with a disk.
+    case 'SQLITE_IOERR':
+      return 'disk';
     case 'SQLITE_ERROR':
       return /no such (?:table|column)|has no column/.test(messageOf(error)) ? 'schema' : 'store';
     case 'SQLITE_CONSTRAINT':

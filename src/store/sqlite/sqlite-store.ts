@@ -212,6 +212,8 @@ export class SqliteStore implements Store {
     if (failure === 'busy' || (failure === 'schema' && this.mayBeMigrating(connection))) {
       return new StoreBusyError(messageOf(error), { cause: error });
     }
+    // What is logged waits in a journal, on another disk perhaps, or in memory.
+    if (failure === 'disk') return new StoreBusyError(explain(error, path), { cause: error });
     if (failure === 'item' && runId !== undefined) return refused(runId, error);
     return new StoreUnavailableError({ store: display, reason: explain(error, path) }, { cause: error });
   }

@@ -1,6 +1,6 @@
 /** Lands batches until the store can't: `full <path> <run>`. Prints how many landed, and the error. */
-import { HeadraceError } from '../../../src/errors.js';
 import { SqliteStore } from '../../../src/store/sqlite/sqlite-store.js';
+import { StoreBusyError } from '../../../src/store/store.js';
 import { newRun } from '../calls.js';
 
 const [path = '', id = ''] = process.argv.slice(2);
@@ -25,6 +25,6 @@ try {
     await store.land({ runId: id, items });
   }
 } catch (error) {
-  if (!(error instanceof HeadraceError)) throw error;
-  console.log(JSON.stringify({ landed, code: error.code, message: error.message }));
+  if (!(error instanceof StoreBusyError)) throw error;
+  console.log(JSON.stringify({ landed, name: error.name, message: error.message }));
 }

@@ -1,0 +1,28 @@
+/** What programs that died have left, sent by whoever comes next. */
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { createTracker } from '../../src/index.js';
+import { until } from '../tracker/waiting.js';
+
+/** Journals that are not all sent, in the folder `journal.dir`. */
+export function journalsIn(dir: string): string[] {
+  return foldersIn(dir).flatMap((home) => foldersIn(home));
+}
+
+function foldersIn(folder: string): string[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => join(folder, name));
+}
+
+/** Resolves when a new tracker of the store has sent all of it. */
+export async function sendLeftovers(uri: string, dir: string, deadlineMs: number = 60_000): Promise<void> {
+  const left = journalsIn(dir);
+  const tracker = createTracker({ uri, journal: { dir } });
+  try {
+    await until(`what is in ${left.join(', ')} to be sent`, () => left.every((folder) => !existsSync(folder)), deadlineMs);
+  } finally {
+    await tracker.close({ throwOnFailure: false });
+  }
+}

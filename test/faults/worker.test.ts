@@ -1,0 +1,89 @@
+/** The worker thread is terminated again and again while its tracker is logged to. */
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, inject, onTestFinished, test } from 'vitest';
+import { createTracker, type Receipt, type Run, type Tracker } from '../../src/index.js';
+import { randomFrom } from '../mlflow/fault-schedule.js';
+import { isLong, SEED } from '../mlflow/fault-work.js';
+import { newFolder } from '../store/place.js';
+import { Stored } from '../tracker/stored.js';
+import { until } from '../tracker/waiting.js';
+import { killWorker } from '../tracker/worker-threads.js';
+import { everything, judge } from './account.js';
+import { rowsOf } from './database-rows.js';
+import { judgeRow } from './fault-row.js';
+import { logRecord } from './record.js';
+
+const DEATHS = isLong ? 200 : 8;
+const RUNS = 2;
+
+interface Target {
+  readonly uri: string;
+  readonly path: string;
+  /** Resolves when the worker may be killed: see `killWorker`. */
+  readonly moment: (tracker: Tracker) => Promise<() => void>;
+}
+
+const random = randomFrom(SEED);
+
+const targets: readonly [string, () => Target][] = [
+  [
+    'SQLite',
+    () => {
+      const stored = new Stored();
+      const moment = async (tracker: Tracker): Promise<() => void> => {
+        const lock = stored.lock();
+        const { retries } = tracker.stats();
+        await until('a try that failed', () => tracker.stats().retries > retries);
+        return lock.release;
+      };
+      return { uri: stored.uri, path: stored.path, moment };
+    },
+  ],
+  [
+    'MLflow server',
+    () => {
+      const moment = async (): Promise<() => void> => {
+        await sleep(300 * random());
+        return () => {};
+      };
+      return { uri: inject('server').url, path: inject('server').path, moment };
+    },
+  ],
+];
+
+test.for(targets)('%s: a worker that dies takes records with it, or leaves them twice', async ([where, target], context) => {
+  const { uri, path, moment } = target();
+  const tracker = createTracker({
+    uri,
+    experiment: 'worker deaths',
+    journal: { dir: join(newFolder(), 'journals') },
+    retry: { minTimeout: 200, maxTimeout: 200, randomize: false },
+  });
+  onTestFinished(async () => {
+    await tracker.close({ timeoutMs: 1000, throwOnFailure: false }).catch(() => undefined);
+  });
+  const runs: readonly Run[] = Array.from({ length: RUNS }, () => tracker.startRun());
+  const receipts: Receipt[] = [];
+  const logging = setInterval(() => {
+    for (let i = 0; i < 20; i++) receipts.push(logRecord(runs, receipts.length));
+  }, 5);
+  onTestFinished(() => clearInterval(logging));
+
+  let deaths = 0;
+  for (; deaths < DEATHS; deaths++) {
+    const { landed } = tracker.stats();
+    await until('progress', () => tracker.stats().landed > landed, 30_000);
+    const over = await moment(tracker);
+    await killWorker(tracker);
+    over();
+  }
+  clearInterval(logging);
+  await Promise.all(receipts);
+  const report = await tracker.close({ timeoutMs: 60_000 });
+  expect(report).toMatchObject({ accepted: receipts.length, landed: receipts.length, failed: 0, pending: 0 });
+
+  const account = { runs: runs.map(({ id }) => id), begun: receipts.length };
+  const { findings, ...verdict } = judge(rowsOf(path), account, everything(account), ['FINISHED']);
+  judgeRow(context, { fault: 'worker killed', where, fired: deaths, logged: receipts.length, ...verdict }, findings);
+});
