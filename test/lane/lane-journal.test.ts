@@ -208,4 +208,25 @@ describe('the journal', () => {
     const request = JSON.parse(recover(caller.journal.folder).runs.get(1)?.state.opened?.request ?? '{}');
     expect(request).toMatchObject({ id: 'run-1', isTagged: true });
   });
+
+  test('calls nothing durable that was refused before the caller can be told', async () => {
+    const caller = new Caller();
+    const worker = new Worker(caller, new RecordingStore());
+    caller.start(1);
+    let seq = 1;
+    let isKept = true;
+    while (isKept) {
+      while (caller.tag(1, seq + 1, 'a\tb', '')) seq++;
+      worker.drain();
+      isKept = worker.keep();
+    }
+    // Nobody has listened so far, and this much has room.
+    const durable = caller.table.journaled(1);
+    expect(durable).toBeLessThan(seq);
+    const told = caller.listen().length;
+    expect(told).toBeGreaterThanOrEqual(durable - 1);
+    await until('the rest to be told', () => worker.keep());
+    expect(caller.table.journaled(1)).toBe(seq);
+    expect(new Set(caller.listen().map((one) => one.seq)).size).toBe(seq - 1);
+  });
 });
