@@ -29,6 +29,8 @@ import { type VerdictListener, VerdictReader } from './verdict-record.js';
 const SLICE_MS = 20;
 /** The loop gives a sign of life every few milliseconds; a machine may be busy, but not for this long. */
 const DEAD_AFTER_MS = 1000;
+/** A connection that is reset, or a server that says 429, is well again within a second or two. */
+const AWAY_MS = 2000;
 /** Deaths in a row without progress before the lane gives up. */
 const MAX_DEATHS = 3;
 /** A worker that dies with nothing to do is not urgent, and may do so again and again. */
@@ -139,9 +141,10 @@ export class Lane implements SettlementSource, VerdictListener {
     return this.settings.journal;
   }
 
-  /** The store takes nothing, so far as the worker knows. */
-  get isStoreDown(): boolean {
-    return Atomics.load(this.signals, Signal.StoreDown) !== 0;
+  /** The store takes nothing, so far as the worker knows, and not only for a moment: nobody need wait for it at the end. */
+  get isStoreAway(): boolean {
+    const since = Atomics.load(this.signals, Signal.StoreDown);
+    return since !== 0 && ((Date.now() - this.memory.epoch - since) | 0) >= AWAY_MS;
   }
 
   get isBooted(): boolean {

@@ -272,7 +272,7 @@ export class LaneLoop {
   }
 
   private tellStore(isDown: 0 | 1, isWhole: boolean, write: () => void): void {
-    if (isWhole) Atomics.store(this.signals, Signal.StoreDown, isDown);
+    if (isWhole) Atomics.store(this.signals, Signal.StoreDown, isDown && this.clock.now());
     this.tell(write);
     // Who waits at the end of the process need not wait for a store that is away.
     this.announce();
