@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { MessagePort } from 'node:worker_threads';
 import { damage } from '../journal/damage.js';
@@ -108,6 +109,8 @@ export class LaneLoop {
       if (journal.sendsLeftovers) {
         this.leftovers = new Leftovers({
           home: journal.home,
+          // Another tracker of this process may look there as well.
+          holder: `leftovers for ${basename(journal.folder)}`,
           folders: journalsIn(journal.home).filter((folder) => folder !== journal.folder),
           durability: journal.durability,
           coalescer,
