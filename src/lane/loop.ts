@@ -163,7 +163,7 @@ export class LaneLoop {
       if (stop === StopRequest.GiveUp) break;
       this.clock.tick();
       const taken = this.intake.drain(RECORDS_PER_TURN);
-      const waiting = this.dispatch(stop !== StopRequest.None);
+      const waiting = this.dispatch(taken, stop !== StopRequest.None);
       if (taken > 0) {
         polls = 0;
         await nextTurn();
@@ -215,7 +215,7 @@ export class LaneLoop {
   }
 
   /** What was taken goes to the journal and then to the store. True: there is something to be done soon. */
-  private dispatch(inHurry: boolean): boolean {
+  private dispatch(taken: number, inHurry: boolean): boolean {
     const { journal, leftovers } = this;
     let waiting = false;
     if (journal !== undefined) {
@@ -225,7 +225,7 @@ export class LaneLoop {
       // Where the journal is the store, nothing has landed before.
       if (!isKept && this.isOffline) return true;
     }
-    if (inHurry) leftovers?.stop(this.intake.awaited());
+    if (inHurry && taken === 0 && !(leftovers?.isLooking && this.intake.mayHaveLeft)) leftovers?.stop(this.intake.awaited());
     if (leftovers?.isLooking === true) {
       // What is logged now may be of a run that a dead process has left, and comes behind it.
       this.clock.off();
