@@ -104,6 +104,12 @@ export class Intake {
     }
   }
 
+  /** A run that is to be resumed may be one of which a dead process has left something. */
+  get mayHaveLeft(): boolean {
+    for (const { request, storeId } of this.queues.values()) if (request.resume && storeId === undefined) return true;
+    return false;
+  }
+
   /** What has to come before something of this process. */
   awaited(): Iterable<RunQueue> {
     const waiting = [...this.queues.values()].filter(({ mustWait }) => mustWait);

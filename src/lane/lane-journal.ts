@@ -87,7 +87,17 @@ export class LaneJournal {
     // One that was not written when the worker died: another run may get its number.
     for (const { account } of queues) account.journalRun = 0;
     if (!existsSync(this.settings.folder)) return;
-    const { writer } = this.opened();
+    let journal: OwnedJournal;
+    try {
+      journal = this.opened();
+    } catch (error) {
+      // Its predecessor could not open it either, and has put nothing there.
+      const isNeeded = [...wanted.keys()].some((number) => number !== 0);
+      if (isNeeded || !(error instanceof JournalWriteError)) throw error;
+      this.fail(error);
+      return;
+    }
+    const { writer } = journal;
     for (const [number, { state, backlog, lastSeq }] of writer.recovered.runs) {
       const queue = wanted.get(number);
       if (queue === undefined) {

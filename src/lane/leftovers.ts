@@ -41,6 +41,7 @@ interface Open {
 export class Leftovers {
   readonly progress: LeftoverProgress = { journals: 0, runs: 0, records: 0, settled: 0, live: 0, buried: 0 };
   private readonly home: string;
+  private readonly holder: string;
   private readonly durability: 'os' | 'fsync';
   private readonly coalescer: Coalescer;
   private readonly notice: (text: string) => void;
@@ -52,9 +53,13 @@ export class Leftovers {
   private readonly stopped = new Set<RunQueue>();
   private collectAt = 0;
 
-  /** `folders`: journals that may have been left. `onRun`: of each run that is going to be sent. */
+  /**
+   * `holder`: unlike any other's in this process, but for one that takes over from it. `folders`: journals that may
+   * have been left. `onRun`: of each run that is going to be sent.
+   */
   constructor(parts: {
     home: string;
+    holder: string;
     folders: readonly string[];
     durability: 'os' | 'fsync';
     coalescer: Coalescer;
@@ -62,6 +67,7 @@ export class Leftovers {
     onRun?: (queue: RunQueue) => void;
   }) {
     this.home = parts.home;
+    this.holder = parts.holder;
     this.folders = [...parts.folders];
     this.durability = parts.durability;
     this.coalescer = parts.coalescer;
@@ -83,7 +89,7 @@ export class Leftovers {
     const folder = this.folders.shift();
     if (folder === undefined) return;
     try {
-      const journal = OwnedJournal.open({ folder, durability: this.durability }, `leftovers ${process.pid}`);
+      const journal = OwnedJournal.open({ folder, durability: this.durability }, this.holder);
       if (journal === undefined) this.progress.live++;
       else this.adopt(journal);
     } catch (error) {

@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { MessagePort } from 'node:worker_threads';
 import { damage } from '../journal/damage.js';
@@ -108,6 +109,8 @@ export class LaneLoop {
       if (journal.sendsLeftovers) {
         this.leftovers = new Leftovers({
           home: journal.home,
+          // Another tracker of this process may look there as well.
+          holder: `leftovers for ${basename(journal.folder)}`,
           folders: journalsIn(journal.home).filter((folder) => folder !== journal.folder),
           durability: journal.durability,
           coalescer,
@@ -160,7 +163,7 @@ export class LaneLoop {
       if (stop === StopRequest.GiveUp) break;
       this.clock.tick();
       const taken = this.intake.drain(RECORDS_PER_TURN);
-      const waiting = this.dispatch(stop !== StopRequest.None);
+      const waiting = this.dispatch(taken, stop !== StopRequest.None);
       if (taken > 0) {
         polls = 0;
         await nextTurn();
@@ -212,7 +215,7 @@ export class LaneLoop {
   }
 
   /** What was taken goes to the journal and then to the store. True: there is something to be done soon. */
-  private dispatch(inHurry: boolean): boolean {
+  private dispatch(taken: number, inHurry: boolean): boolean {
     const { journal, leftovers } = this;
     let waiting = false;
     if (journal !== undefined) {
@@ -222,7 +225,7 @@ export class LaneLoop {
       // Where the journal is the store, nothing has landed before.
       if (!isKept && this.isOffline) return true;
     }
-    if (inHurry) leftovers?.stop(this.intake.awaited());
+    if (inHurry && taken === 0 && !(leftovers?.isLooking && this.intake.mayHaveLeft)) leftovers?.stop(this.intake.awaited());
     if (leftovers?.isLooking === true) {
       // What is logged now may be of a run that a dead process has left, and comes behind it.
       this.clock.off();

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { Settings } from '../options.js';
 import { openStore } from '../store/open.js';
@@ -41,6 +42,7 @@ export async function replay(options: ReplayOptions): Promise<Readonly<LeftoverP
   let isOver = false;
   const leftovers = new Leftovers({
     home,
+    holder: randomUUID(),
     folders,
     durability: settings.durability === 'fsync' ? 'fsync' : 'os',
     coalescer,

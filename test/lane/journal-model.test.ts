@@ -219,8 +219,6 @@ class Model {
   }
 
   private async die(): Promise<void> {
-    // A lock can't be taken over on a full disk.
-    if (this.disk !== undefined) this.toggleDisk();
     this.deaths++;
     this.worker.die();
     // What was under way was done, and nobody has heard of it.

@@ -1,5 +1,5 @@
 /** What a lane's journal promises to a worker that takes over, and while it can't be written. */
-import { writeFileSync } from 'node:fs';
+import fs, { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { JournalFullError } from '../../src/errors.js';
@@ -196,6 +196,33 @@ describe('a journal that can not be written', () => {
 });
 
 describe('the journal', () => {
+  test('with durability fsync calls nothing durable before it is synced, and writes all of it again when that fails', async () => {
+    const caller = new Caller({ durability: 'fsync' });
+    const store = new RecordingStore();
+    store.isHeld = true;
+    const worker = new Worker(caller, store);
+    caller.start(1);
+    worker.drain();
+    expect(worker.keep()).toBe(true);
+    for (let seq = 2; seq < 10; seq++) caller.tag(1, seq);
+    worker.drain();
+    const { used } = caller;
+    const sync = vi.spyOn(fs, 'fdatasyncSync').mockImplementation(() => {
+      throw Object.assign(new Error('i/o error'), { code: 'EIO' });
+    });
+    expect(worker.keep()).toBe(false);
+    expect([caller.table.journaled(1), caller.used]).toEqual([1, used]);
+    sync.mockRestore();
+    await until('the next try', () => worker.keep());
+    expect([caller.table.journaled(1), caller.used]).toEqual([9, 0]);
+    worker.die();
+    const next = new RecordingStore();
+    const second = new Worker(caller, next, caller.openRuns);
+    await untilIdle(second);
+    expect(next.of('run-1').slice(1)).toEqual(Array.from({ length: 8 }, (_, i) => `at=${i + 2}`));
+    second.close();
+  });
+
   test('knows at once what tags a run was made with, as a sync would make others', async () => {
     const caller = new Caller({ uri: 'offline' });
     const worker = new Worker(caller, new RecordingStore(false));

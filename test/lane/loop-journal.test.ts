@@ -120,6 +120,30 @@ describe('what a dead process left', () => {
     expect(recover(other).runs.get(1)?.backlog?.records).toBe(2000 - store.of('other').slice(1).length);
   });
 
+  test('goes before a run that is resumed and ended before its worker has begun', async () => {
+    const store = new RecordingStore();
+    const caller = new Caller();
+    const [same, other] = [leave(caller.journal.home, 'run-1', 3), leave(caller.journal.home, 'other', 200)];
+    caller.start(1, { resume: true });
+    caller.tag(1, 2, 'now', '1');
+    caller.end(1, 3);
+    caller.stop(StopRequest.Finish);
+    await loopOf(caller, store).ended;
+    expect(store.of('run-1')).toEqual(['made', ...tags(2, 301), 'KILLED', 'resumed', 'now=1', 'FINISHED']);
+    expect([existsSync(same), existsSync(other)]).toEqual([false, true]);
+  });
+
+  test('is not looked at by a worker that is to end, unless a run is resumed', async () => {
+    const store = new RecordingStore();
+    const caller = new Caller();
+    leave(caller.journal.home, 'other', 1);
+    caller.start(1);
+    caller.end(1, 2);
+    caller.stop(StopRequest.Finish);
+    await loopOf(caller, store).ended;
+    expect(store.all).toEqual(['run-1 made', 'run-1 FINISHED']);
+  });
+
   test('keeps nobody waiting at the end while the store is away', async () => {
     const store = new RecordingStore();
     store.trouble = new StoreBusyError('connect ECONNREFUSED');
