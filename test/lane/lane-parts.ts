@@ -72,8 +72,10 @@ export class Caller {
 
   constructor(options: TrackerOptions & { dir?: string; maxBytes?: number } = {}) {
     const { dir = newFolder(), maxBytes, ...others } = options;
-    const journal = maxBytes === undefined ? { dir } : { dir, maxBytes };
-    this.settings = laneSettings(resolveOptions({ uri: NOWHERE, journal, ...others }, {}, newFolder()), 0);
+    const settings = resolveOptions({ uri: NOWHERE, journal: { dir }, ...others }, {}, newFolder());
+    // Smaller than anybody may ask for: it is full sooner.
+    const journal = { ...settings.journal, ...(maxBytes === undefined ? {} : { maxBytes }) };
+    this.settings = laneSettings({ ...settings, journal }, 0);
     this.memory = newLaneMemory(others.ringBytes ?? 2 ** 16);
     this.ring = new RingProducer(this.memory.ring);
     this.table = new RunTable(this.memory.runs);

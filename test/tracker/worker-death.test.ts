@@ -136,9 +136,9 @@ describe('a worker that dies', () => {
     await run.flush();
     const lock = stored.lock();
     const receipt = run.logParam('k', 1);
-    for (let death = 1; death <= 4 && receipt.state === 'accepted'; death++) {
+    for (let death = 1; death <= 5 && receipt.state !== 'failed'; death++) {
       const retries = tracker.stats().retries;
-      await until('a try that failed', () => tracker.stats().retries > retries || receipt.state !== 'accepted');
+      await until('a try that failed', () => tracker.stats().retries > retries || receipt.state === 'failed');
       await threadsOf(tracker)?.threads[0]?.terminate();
       await new Promise((resolve) => setImmediate(resolve));
     }
