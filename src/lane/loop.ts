@@ -139,6 +139,7 @@ export class LaneLoop {
       epoch: memory.epoch,
       configTags: new ConfigTags((text) => this.notice(text)),
     });
+    this.sender.prepare();
     const queues = this.intake.takeOver(task.openRuns);
     this.journal?.takeOver(queues);
   }

@@ -49,6 +49,12 @@ export class Sender {
     this.alarm = new Alarm(watcher, storeName);
   }
 
+  /** A server's client takes long to load: better now, while nothing is logged yet, than between two records. */
+  prepare(): void {
+    // What fails is told when there is something to send.
+    if (this.store.remote) this.opened().catch(() => undefined);
+  }
+
   /** Something of some run has been turned away, and comes again. */
   get isTurnedAway(): boolean {
     return this.turnedAwayCount > 0 || this.outage.isDown;

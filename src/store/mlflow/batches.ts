@@ -116,7 +116,7 @@ class Landing {
   }
 
   private async send(places: readonly number[], races: number = RACES): Promise<void> {
-    for (const request of requests(this.state.id, this.items, places, this.limits)) {
+    for await (const request of requests(this.state.id, this.items, places, this.limits)) {
       if (this.over === undefined) await this.sendOne(request, races);
       else this.refuse(request.places, this.over);
     }
