@@ -45,11 +45,12 @@ test('a disk that is full while the journal is written stops the program, or los
   const { url, path } = inject('server');
   const relay = await FaultyRelay.to(url);
   onTestFinished(() => relay.close());
-  const disk = smallDisk(DISK_BYTES);
+  const disk = smallDisk(DISK_BYTES / 4);
   const program = new Load({
     runs: 2,
     group: 50,
-    perSecond: 10_000,
+    perSecond: 5000,
+    followsLast: true,
     options: {
       uri: relay.url,
       experiment: 'full disk',
