@@ -38,7 +38,7 @@ export function keptWords(what: NotLanded, folder: string): string {
 export function offlineWords(counts: { records: number; runs: number }, folder: string, needsUri: boolean): string {
   const { records } = counts;
   const what = `${records} ${records === 1 ? 'record' : 'records'} of ${runs(counts.runs)}`;
-  return `${what} in the journal ${folder}; to send them: ${syncCommand(folder)}${needsUri ? ' --uri …' : ''}`;
+  return `${what} in the journal ${folder}; to send them: ${syncCommand(folder)}${needsUri ? ' --uri URI' : ''}`;
 }
 
 function syncCommand(folder: string): string {

@@ -52,7 +52,7 @@ export interface RetryOptions {
 export interface JournalOptions {
   /** Folder of all journals. Default: HEADRACE_DIR, else `.headrace` under the current folder. */
   dir?: string;
-  /** Bytes that one lane's journal may take. Default Infinity. */
+  /** Bytes that one lane's journal may take, at least 4 MiB. Default Infinity. */
   maxBytes?: number;
 }
 
@@ -154,6 +154,8 @@ const CEILINGS: Readonly<Record<StoreLocation['kind'], Ceilings>> = {
 };
 
 const MAX_WORKERS = 64;
+/** A frame takes up to 768 KiB, and one that does not fit into an empty journal would never be written. */
+const LEAST_JOURNAL_BYTES: number = 4 * 2 ** 20;
 const DEFAULT_RING_BYTES = 4 * 2 ** 20;
 
 /** What the user gave with every default filled in; throws OptionError for the first option that can't be. */
@@ -244,7 +246,7 @@ function batchLimits(check: OptionCheck, kind: StoreLocation['kind']): BatchLimi
 function journalSettings(check: OptionCheck, env: NodeJS.ProcessEnv, cwd: string): Required<JournalOptions> {
   return {
     dir: resolve(cwd, check.text('dir', env.HEADRACE_DIR || DEFAULT_JOURNAL_DIR)),
-    maxBytes: check.number('maxBytes', Number.POSITIVE_INFINITY, 0),
+    maxBytes: check.number('maxBytes', Number.POSITIVE_INFINITY, LEAST_JOURNAL_BYTES),
   };
 }
 

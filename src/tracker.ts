@@ -240,7 +240,7 @@ class LaneTracker implements Tracker, RunHost, Exiting, LaneEvents {
     for (const lane of this.lanes) {
       const own = runs.filter((run) => run.lane === lane);
       // While the store takes nothing, the journal is as far as anything gets.
-      const goal = (ledger: Ledger): number => (lane.isStoreDown ? ledger.durable() : ledger.settled());
+      const goal = (ledger: Ledger): number => (lane.isStoreAway ? ledger.durable() : ledger.settled());
       inTime = lane.waitInPlace(() => own.every(({ ledger }) => goal(ledger) >= ledger.issued), deadline) && inTime;
     }
     if (status === undefined) {
@@ -279,7 +279,7 @@ class LaneTracker implements Tracker, RunHost, Exiting, LaneEvents {
     const { offline, location } = this.settings;
     const folder = journalOf(this.lanes);
     if (!offline || folder === undefined || this.begun === 0) return [];
-    return [offlineWords({ records: this.stats().landed, runs: this.begun }, folder, location.display === 'offline')];
+    return [offlineWords({ records: this.stats().landed, runs: this.begun }, folder, location.kind === 'offline')];
   }
 
   // ---- within ----

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createTracker } from '../../src/index.js';
-import { Costs, freshNumbers, type LoopCost, timeSlices } from '../caller/burst.js';
+import { freshNumbers, type LoopCost } from '../caller/burst.js';
+import { timeOccupied } from '../caller/occupied-burst.js';
 import { PATIENCE_MS } from './rows.js';
 import type { TellParent } from './scenario-process.js';
 
@@ -18,9 +19,7 @@ export interface OutageCost {
   readonly rows: number;
 }
 
-/** Before each burst: the worker is at work in it, and not only from its next look at the ring on. */
 const LEAD_CALLS = 1000;
-const LEAD_MS = 2;
 
 /** A refused connection is told at once. */
 const NOTICE_MS = 30_000;
@@ -33,32 +32,18 @@ export async function scenario({ url, outages, calls }: Outages, tellParent: Tel
   const up: LoopCost[] = [];
   const down: LoopCost[] = [];
   let step = 0;
-  const lead = (): void => {
-    for (let i = 0; i < LEAD_CALLS; i++) run.logMetric('train.loss', Math.random(), step++);
-    const begun = performance.now() + LEAD_MS;
-    while (performance.now() < begun);
-  };
-  const burst = async (settle: () => Promise<unknown>): Promise<LoopCost> => {
-    const costs = new Costs();
-    const values = freshNumbers(calls);
-    lead();
-    costs.addSlices(
-      timeSlices(calls, (from, to) => {
-        for (let i = from; i < to; i++) run.logMetric('train.loss', values[i] as number, step++); // below its length
-      }),
-    );
-    await settle();
-    const times = new Float64Array(calls);
-    lead();
-    for (let i = 0; i < calls; i++) {
-      const startedAt = performance.now();
-      run.logMetric('train.loss', values[i] as number, step++); // as above
-      times[i] = performance.now() - startedAt;
-    }
-    await settle();
-    costs.addCalls(times);
-    return costs.cost;
-  };
+  const burst = (settle: () => Promise<unknown>): Promise<LoopCost> =>
+    timeOccupied({
+      calls,
+      leadCalls: LEAD_CALLS,
+      prepare: (count) => {
+        const values = freshNumbers(count);
+        return (from, to) => {
+          for (let i = from; i < to; i++) run.logMetric('train.loss', values[i] as number, step++); // below its length
+        };
+      },
+      settle,
+    });
   const landed = (): Promise<unknown> => tracker.flush({ timeoutMs: PATIENCE_MS });
   // While nothing lands: the worker has taken what it will take.
   const taken = (): Promise<unknown> => sleep(200);

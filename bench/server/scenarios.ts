@@ -5,6 +5,10 @@ export const SCENARIOS = {
   singleParam: () => import('./single-param.js'),
   callCost: () => import('./call-cost.js'),
   outageCost: () => import('./outage-cost.js'),
+  callerCost: () => import('../durability/caller-cost.js'),
+  journalWrites: () => import('../durability/journal-writes.js'),
+  outageRecords: () => import('../durability/outage-records.js'),
+  replayedRows: () => import('../durability/replayed-rows.js'),
 } as const;
 
 export type ScenarioName = keyof typeof SCENARIOS;

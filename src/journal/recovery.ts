@@ -22,6 +22,8 @@ export interface RecoveredRun {
   readonly state: RunState;
   /** Undefined: everything of it has landed. */
   readonly backlog: Backlog | undefined;
+  /** The last record of which all is here; undefined: none that is still here. */
+  readonly lastSeq: number | undefined;
 }
 
 export interface RecoveredSegment {
@@ -60,6 +62,7 @@ export function recover(folder: string): Recovered {
   const onSkip = (one: Skipped): void => void skipped.push(one);
   const runs = new Map<number, RunState>();
   const backlogs = new Map<number, Counted>();
+  const last = new Map<number, number>();
   const stateOf = (run: number): RunState => {
     let state = runs.get(run);
     if (state === undefined) {
@@ -101,6 +104,7 @@ export function recover(folder: string): Recovered {
       const state = stateOf(head.run);
       declare(state, head, frame.payload);
       needed.set(head.run, laterSeq(needed.get(head.run), neededSeq(head)));
+      last.set(head.run, laterSeq(last.get(head.run), head.lastSeq));
       if (state.hasLanded(neededSeq(head))) continue;
       const backlog = backlogs.get(head.run);
       if (backlog === undefined) {
@@ -121,7 +125,11 @@ export function recover(folder: string): Recovered {
   }
 
   return {
-    runs: new Map([...runs].map(([run, state]) => [run, { state, backlog: state.finished ? undefined : backlogs.get(run) }])),
+    runs: new Map(
+      [...runs].map(([run, state]) => {
+        return [run, { state, backlog: state.finished ? undefined : backlogs.get(run), lastSeq: last.get(run) }];
+      }),
+    ),
     segments,
     skipped,
     nextRun: [...runs.keys()].reduce((highest, run) => Math.max(highest, run), 0) + 1,

@@ -59,10 +59,11 @@ export class JournalWriter {
   private folderIsSynced = true;
 
   /** Throws JournalWriteError when the folder can't be made or read. */
-  constructor({ folder, durability, segmentBytes = SEGMENT_BYTES, limitBytes = Number.POSITIVE_INFINITY }: JournalOptions) {
+  constructor({ folder, durability, limitBytes = Number.POSITIVE_INFINITY, ...options }: JournalOptions) {
     this.folder = folder;
     this.durability = durability;
-    this.segmentBytes = segmentBytes;
+    // What has landed is given back by whole segments.
+    this.segmentBytes = options.segmentBytes ?? Math.min(SEGMENT_BYTES, limitBytes / 4);
     this.limitBytes = limitBytes;
     try {
       fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -236,12 +237,13 @@ export class JournalWriter {
 
   /**
    * Deletes segments of which everything has landed, and returns how many bytes that gave back. What has landed is
-   * on disk before: a run whose end went with its segment would otherwise look like one that has none.
+   * on disk before: a run whose end went with its segment would otherwise look like one that has none. `isFull`: there
+   * is no room for a record.
    */
-  collect(): number {
+  collect(isFull = false): number {
     // The segment in use goes when it is half full, or when it can't be written: its frames need not be any more.
     return this.collectSegments((segment) => {
-      if (segment !== this.current) return true;
+      if (isFull || segment !== this.current) return true;
       return segment.file === undefined || segment.file.unwrittenBytes > 0 || segment.file.bytes * 2 > this.segmentBytes;
     });
   }

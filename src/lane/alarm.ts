@@ -7,8 +7,9 @@ import type { RunQueue } from './run-queue.js';
 const LONG_MS = 10_000;
 
 export interface StoreWatcher {
-  down(error: StoreUnavailableError): void;
-  up(): void;
+  /** `isWhole`: the store takes nothing of any run. */
+  down(error: StoreUnavailableError, isWhole: boolean): void;
+  up(isWhole: boolean): void;
   /** For a person to read. */
   notice(text: string): void;
 }
@@ -29,7 +30,7 @@ export class Alarm {
 
   /** The store takes nothing, for so long. */
   raise(error: StoreBusyError, elapsedMs: number): void {
-    if (!this.isRaised) this.watcher.down(this.meaning(error));
+    if (!this.isRaised) this.watcher.down(this.meaning(error), true);
     this.isRaised = true;
     // It may have been away first, and have come back with a complaint.
     if (error.needsPerson && !this.isPersonTold) {
@@ -46,19 +47,19 @@ export class Alarm {
     this.isRaised = false;
     this.isPersonTold = false;
     this.isLengthTold = false;
-    this.watcher.up();
+    this.watcher.up(true);
   }
 
   /** It takes nothing of this run, and somebody has to mend that. */
   raiseFor(queue: RunQueue, error: StoreBusyError): void {
     if (this.runs.has(queue)) return;
     this.runs.add(queue);
-    this.watcher.down(this.meaning(error));
+    this.watcher.down(this.meaning(error), false);
     this.ask(error);
   }
 
   clearFor(queue: RunQueue): void {
-    if (this.runs.delete(queue)) this.watcher.up();
+    if (this.runs.delete(queue)) this.watcher.up(false);
   }
 
   private ask(error: StoreBusyError): void {

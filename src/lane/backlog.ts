@@ -75,9 +75,18 @@ export class Backlog {
         this.close();
         if (!this.isWritten()) return false;
         this.endPass();
-      } else this.take(read, this.reader.place);
+      } else {
+        this.take(read, this.reader.place);
+        // The rest may be gigabytes, and nobody wants it now.
+        if (!this.isWanted) this.close();
+      }
     }
     return true;
+  }
+
+  private get isWanted(): boolean {
+    for (const { behind } of this.runs.values()) if (behind?.from !== undefined && !behind.isMissed) return true;
+    return false;
   }
 
   private newPass(): JournalReader | undefined {

@@ -81,6 +81,11 @@ export class LaneClock {
     Atomics.store(this.signals, Signal.Pulse, elapsed);
   }
 
+  /** Milliseconds since the epoch, never 0. */
+  now(): number {
+    return (Date.now() - this.epoch) | 0 || 1;
+  }
+
   /** The clock stands still from here on. */
   off(): void {
     Atomics.store(this.signals, Signal.Clock, 0);

@@ -69,6 +69,11 @@ export class Coalescer {
     }
   }
 
+  /** Nothing more of the run is to be sent from here, but for a step that is under way. */
+  drop(queue: RunQueue): void {
+    for (const step of queue.steps.splice(queue.busy ? 1 : 0)) this.release(queue, step);
+  }
+
   /** The batch that the run's next record may join: its last one, unless a sender has it or it is full. */
   private openBatch(queue: RunQueue, seq: number): PendingBatch {
     const last = queue.steps[queue.steps.length - 1];

@@ -15,6 +15,12 @@ export interface DeadLetter {
   readonly message: string;
 }
 
+/** What of a run was refused. */
+export interface Dead {
+  readonly item?: Item | undefined;
+  readonly error: HeadraceError;
+}
+
 /** Of one store: a line of JSON for each. NaN and infinities of metrics as text. */
 export function deadLettersPath(home: string): string {
   return join(home, 'dead.jsonl');
@@ -24,7 +30,7 @@ export function deadLettersPath(home: string): string {
 export function bury(
   home: string,
   run: { readonly runId: string; readonly storeId: string | undefined },
-  dead: readonly { readonly item: Item | undefined; readonly error: HeadraceError }[],
+  dead: readonly Dead[],
 ): void {
   const at = new Date().toISOString();
   const lines = dead.map(({ item, error }) => {

@@ -85,9 +85,35 @@ export class Intake {
     return this.queues.get(slot);
   }
 
-  /** A run that is not of this process: one of the same id that is opened from now on comes after it. */
+  /**
+   * A run that is not of this process: one of the same id comes after it, also if it is open already. Its children,
+   * which may name it by an id that the store does not know, wait until it is made.
+   */
   precedes(queue: RunQueue): void {
-    for (const id of [queue.runId, queue.storeId]) if (id !== undefined) this.latest.set(id, queue);
+    for (const id of [queue.runId, queue.storeId]) {
+      if (id === undefined) continue;
+      let isOpen = false;
+      for (const own of this.queues.values()) {
+        if (own.request.parentRunId === id && own.storeId === undefined) own.parent ??= queue;
+        if (own.runId !== id) continue;
+        isOpen = true;
+        // The first of several; of those that precede it each waits for the one before.
+        if (!(own.after?.account instanceof CallersAccount)) own.after = queue;
+      }
+      if (!isOpen) this.latest.set(id, queue);
+    }
+  }
+
+  /** A run that is to be resumed may be one of which a dead process has left something. */
+  get mayHaveLeft(): boolean {
+    for (const { request, storeId } of this.queues.values()) if (request.resume && storeId === undefined) return true;
+    return false;
+  }
+
+  /** What has to come before something of this process. */
+  awaited(): Iterable<RunQueue> {
+    const waiting = [...this.queues.values()].filter(({ mustWait }) => mustWait);
+    return waiting.flatMap(({ after, parent }) => [after, parent]).filter((queue) => queue !== undefined);
   }
 
   /** The run has ended: its slot may be another run's next. */
@@ -127,6 +153,12 @@ export class Intake {
     const last = this.stretches.pop();
     this.stretches.length = 0;
     if (last !== undefined) this.ring.release(last.end);
+  }
+
+  /** Something of a run waits for the journal, and nowhere else: what is taken now is counted with it. */
+  get isBehind(): boolean {
+    for (const { behind } of this.drafted) if (behind !== undefined) return true;
+    return false;
   }
 
   private release(): void {

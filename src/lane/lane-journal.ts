@@ -3,8 +3,8 @@ import { type HeadraceError, JournalFullError, JournalWriteError } from '../erro
 import { describeHome } from '../journal/home.js';
 import { OwnedJournal } from '../journal/owned-journal.js';
 import type { Skipped } from '../journal/segment-reader.js';
-import { laterSeq } from '../journal/seq.js';
 import type { JournalWriter } from '../journal/writer.js';
+import { reached } from '../ring/layout.js';
 import type { Pulse } from '../store/store.js';
 import type { StoreLocation } from '../store/uri.js';
 import { Backlog } from './backlog.js';
@@ -42,7 +42,6 @@ export class LaneJournal {
   private reading: Backlog | undefined;
   /** Appended, and not durable: up to which seq. */
   private readonly unpublished = new Map<CallersQueue, number>();
-  private appendedTo = 0;
   private trouble: HeadraceError | undefined;
   private retryAt = 0;
   private collectAt = 0;
@@ -63,9 +62,9 @@ export class LaneJournal {
     this.pulse = parts.pulse;
   }
 
-  /** False: something could not be written, so what is logged now has to stay in memory. */
+  /** False: what is logged now has to stay in memory, as it is not sure that the journal takes it. */
   get isWell(): boolean {
-    return this.trouble === undefined;
+    return this.journal !== undefined && this.trouble === undefined;
   }
 
   /** Something was appended, and is not durable yet. */
@@ -84,26 +83,42 @@ export class LaneJournal {
 
   /** For a worker that takes over: what its predecessor left in the journal comes again. */
   takeOver(queues: readonly CallersQueue[]): void {
-    if (!existsSync(this.settings.folder)) return;
-    const { writer } = this.opened();
-    const { runs, segments } = writer.recovered;
-    const highest = new Map<number, number>();
-    for (const { needed } of segments) for (const [run, seq] of needed) highest.set(run, laterSeq(highest.get(run), seq));
     const wanted = new Map(queues.map((queue) => [queue.account.journalRun, queue]));
-    for (const [number, { backlog }] of runs) {
+    // One that was not written when the worker died: another run may get its number.
+    for (const { account } of queues) account.journalRun = 0;
+    if (!existsSync(this.settings.folder)) return;
+    let journal: OwnedJournal;
+    try {
+      journal = this.opened();
+    } catch (error) {
+      // Its predecessor could not open it either, and has put nothing there.
+      const isNeeded = [...wanted.keys()].some((number) => number !== 0);
+      if (isNeeded || !(error instanceof JournalWriteError)) throw error;
+      this.fail(error);
+      return;
+    }
+    const { writer } = journal;
+    for (const [number, { state, backlog, lastSeq }] of writer.recovered.runs) {
       const queue = wanted.get(number);
       if (queue === undefined) {
         // The caller knows that it has ended.
-        writer.finished(number);
+        this.journaledRun(number).finished();
         continue;
       }
-      this.join(queue, number);
       const { account } = queue;
-      const seq = highest.get(number);
-      if (seq !== undefined) account.journaled(seq);
-      writer.landed(number, account.settledTo);
+      account.journalRun = number;
+      queue.journaled = this.journaledRun(number);
+      if (lastSeq !== undefined) account.journaled(lastSeq);
+      queue.journaled.settled(account.settledTo);
       if (backlog === undefined) continue;
-      queue.behind = { readTo: account.settledTo, from: backlog.from, last: writer.place.sequence - 1, isMissed: false };
+      let readTo = account.settledTo;
+      const made = state.opened?.seq;
+      if (made !== undefined && !reached(readTo, made)) {
+        // It is made again by a step without a seq.
+        this.coalescer.complete(queue, made, undefined);
+        readTo = made;
+      }
+      queue.behind = { readTo, from: backlog.from, last: writer.place.sequence - 1, isMissed: false };
       this.reading?.add(queue, number);
     }
   }
@@ -114,20 +129,18 @@ export class LaneJournal {
    */
   keep(drafted: Iterable<CallersQueue>): boolean {
     if (performance.now() < this.retryAt) return false;
-    let isAll = true;
+    let isAll = false;
     try {
-      for (const queue of drafted) {
-        isAll = this.take(queue);
-        if (!isAll) break;
-      }
+      isAll = this.takeAll(drafted);
       if (this.journal === undefined) return isAll;
       const { writer } = this.journal;
-      if (writer.durable < this.appendedTo) {
+      this.forgetSettled();
+      if (writer.durable < appendedTo(writer)) {
         writer.write();
         if (this.settings.durability === 'fsync') this.sync(writer);
+        if (isAll && performance.now() >= this.retryAt) this.isFine();
       }
       this.publish();
-      if (isAll) this.isFine();
     } catch (error) {
       if (!(error instanceof JournalWriteError)) throw error;
       this.fail(error);
@@ -180,6 +193,11 @@ export class LaneJournal {
     }
   }
 
+  private takeAll(drafted: Iterable<CallersQueue>): boolean {
+    for (const queue of drafted) if (!this.take(queue)) return false;
+    return true;
+  }
+
   /** True: nothing of the run is left to be appended. */
   private take(queue: CallersQueue): boolean {
     const { drafts } = queue;
@@ -211,7 +229,6 @@ export class LaneJournal {
         draft.kind === 'items'
           ? writer.append({ ...draft, run })
           : writer.append({ kind: 'ended', run, seq: draft.lastSeq, ...draft.request });
-      this.appendedTo = place.sequence;
       const { behind } = queue;
       if (behind !== undefined) {
         behind.from ??= place;
@@ -221,7 +238,7 @@ export class LaneJournal {
       return true;
     } catch (error) {
       if (!(error instanceof JournalFullError)) throw error;
-      this.collectNow(this.opened());
+      this.collectNow(this.opened(), true);
       this.fail(error);
       return this.isOffline && this.refuse(queue, draft, error);
     }
@@ -238,9 +255,9 @@ export class LaneJournal {
     if (queue.journaled !== undefined) return queue.journaled.number;
     const { writer } = this.opened();
     const run = writer.newRun();
-    const place = writer.append({ kind: 'opened', run, seq: 1, id: queue.runId, request: JSON.stringify(queue.request) });
-    this.appendedTo = place.sequence;
-    const journaled = this.join(queue, run);
+    writer.append({ kind: 'opened', run, seq: 1, id: queue.runId, request: JSON.stringify(queue.request) });
+    const journaled = this.journaledRun(run);
+    queue.journaled = journaled;
     const { account, storeId } = queue;
     account.journalRun = run;
     // It may have been made before anything of it had to come here.
@@ -249,22 +266,26 @@ export class LaneJournal {
     return run;
   }
 
-  private join(queue: CallersQueue, run: number): JournaledRun {
+  private journaledRun(run: number): JournaledRun {
     const { writer } = this.opened();
-    queue.journaled = this.isOffline ? new OfflineRun(writer, run) : new AcknowledgedRun(writer, run);
-    return queue.journaled;
+    return this.isOffline ? new OfflineRun(writer, run) : new AcknowledgedRun(writer, run);
   }
 
   /** All or nothing: most often the last write took everything. */
   private publish(): void {
-    if (this.journal === undefined || this.journal.writer.durable < this.appendedTo) return;
+    if (this.journal === undefined || this.journal.writer.durable < appendedTo(this.journal.writer)) return;
     for (const [queue, seq] of this.unpublished) queue.account.journaled(seq);
     this.unpublished.clear();
   }
 
-  private collectNow({ writer }: OwnedJournal): void {
+  /** Where nothing can be written they would be waited for, also at the end. */
+  private forgetSettled(): void {
+    for (const [queue, seq] of this.unpublished) if (reached(queue.account.settledTo, seq)) this.unpublished.delete(queue);
+  }
+
+  private collectNow({ writer }: OwnedJournal, isFull = false): void {
     try {
-      writer.collect();
+      writer.collect(isFull);
       // Were the process killed, all that it doesn't know to have landed would be sent again.
       writer.acknowledge();
     } catch (error) {
@@ -284,6 +305,11 @@ export class LaneJournal {
     this.trouble = undefined;
     this.listener.canWriteAgain();
   }
+}
+
+/** Sequence of its last frame, those included that tell a run anew. */
+function appendedTo({ place }: JournalWriter): number {
+  return place.sequence - 1;
 }
 
 function describeQuietly(home: string, location: StoreLocation): void {

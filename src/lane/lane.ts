@@ -29,6 +29,8 @@ import { type VerdictListener, VerdictReader } from './verdict-record.js';
 const SLICE_MS = 20;
 /** The loop gives a sign of life every few milliseconds; a machine may be busy, but not for this long. */
 const DEAD_AFTER_MS = 1000;
+/** A connection that is reset, or a server that says 429, is well again within a second or two. */
+const AWAY_MS = 2000;
 /** Deaths in a row without progress before the lane gives up. */
 const MAX_DEATHS = 3;
 /** A worker that dies with nothing to do is not urgent, and may do so again and again. */
@@ -139,9 +141,10 @@ export class Lane implements SettlementSource, VerdictListener {
     return this.settings.journal;
   }
 
-  /** The store takes nothing, so far as the worker knows. */
-  get isStoreDown(): boolean {
-    return Atomics.load(this.signals, Signal.StoreDown) !== 0;
+  /** The store takes nothing, so far as the worker knows, and not only for a moment: nobody need wait for it at the end. */
+  get isStoreAway(): boolean {
+    const since = Atomics.load(this.signals, Signal.StoreDown);
+    return since !== 0 && ((Date.now() - this.memory.epoch - since) | 0) >= AWAY_MS;
   }
 
   get isBooted(): boolean {
@@ -323,6 +326,9 @@ export class Lane implements SettlementSource, VerdictListener {
       // The default stops a worker's event loop between tasks, and the lane's loop runs between tasks.
       atomics: 'disabled',
       idleTimeout: Number.POSITIVE_INFINITY,
+      // More is only garbage that waits: in a process that logged 3 million records with the server away, 205 MiB were
+      // resident, with this 134, at the same speed.
+      resourceLimits: { maxYoungGenerationSizeMb: 16 },
       recordTiming: false,
     });
     // An error between tasks arrives here, and without a listener it would end the process. The port's
@@ -356,6 +362,8 @@ export class Lane implements SettlementSource, VerdictListener {
     control.port1.unref();
     pool.run(task, { transferList: [bell.port2, control.port2] }).catch((error: unknown) => {
       this.lastCrash = error;
+      // It could not even begin, and nobody closes the other end.
+      bell.port1.close();
     });
   }
 

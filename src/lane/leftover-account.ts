@@ -1,7 +1,7 @@
-import { StoreUnavailableError } from '../errors.js';
+import { type HeadraceError, StoreUnavailableError } from '../errors.js';
 import type { JournalWriter } from '../journal/writer.js';
 import type { Account } from './account.js';
-import { bury } from './dead-letters.js';
+import { bury, type Dead } from './dead-letters.js';
 import type { RunQueue, Step } from './run-queue.js';
 import type { Settlement } from './sender.js';
 
@@ -19,16 +19,26 @@ export class LeftoverAccount implements Account {
   private readonly writer: JournalWriter;
   private readonly home: string;
   private readonly run: number;
+  private readonly endSeq: number | undefined;
   private readonly listener: LeftoverListener;
   queue: RunQueue | undefined;
   settledTo: number;
   private isGivenUp = false;
 
-  constructor(parts: { writer: JournalWriter; home: string; run: number; settledTo: number; listener: LeftoverListener }) {
+  /** `endSeq`: of its end, if the journal has that. */
+  constructor(parts: {
+    writer: JournalWriter;
+    home: string;
+    run: number;
+    settledTo: number;
+    endSeq: number | undefined;
+    listener: LeftoverListener;
+  }) {
     this.writer = parts.writer;
     this.home = parts.home;
     this.run = parts.run;
     this.settledTo = parts.settledTo;
+    this.endSeq = parts.endSeq;
     this.listener = parts.listener;
   }
 
@@ -37,16 +47,7 @@ export class LeftoverAccount implements Account {
       this.giveUp(all ?? failures[0]?.error);
     }
     if (this.isGivenUp || (all === undefined && failures.length === 0)) return;
-    const refusals = new Map(failures.map(({ seq, error }) => [seq, error]));
-    const dead = [];
-    if (step.kind === 'batch') {
-      for (const [i, item] of step.items.entries()) {
-        const error = all ?? refusals.get(step.seqs[i] as number); // one seq per item
-        if (error !== undefined) dead.push({ item, error });
-      }
-    } else if (all !== undefined) {
-      dead.push({ item: undefined, error: all });
-    }
+    const dead = all === undefined ? failures.filter(({ item }) => item !== undefined) : lost(step, all);
     if (dead.length === 0) return;
     try {
       bury(this.home, { runId: this.queue?.runId ?? '', storeId: this.queue?.storeId }, dead);
@@ -62,7 +63,8 @@ export class LeftoverAccount implements Account {
 
   settled(seq: number): void {
     if (this.isGivenUp) return;
-    this.listener.settled((seq - this.settledTo) | 0);
+    // An end is no logged record.
+    this.listener.settled(((seq - this.settledTo) | 0) - (seq === this.endSeq ? 1 : 0));
     this.settledTo = seq;
     this.writer.landed(this.run, seq);
   }
@@ -76,4 +78,9 @@ export class LeftoverAccount implements Account {
     this.isGivenUp = true;
     this.listener.gaveUp(error instanceof Error ? error.message : String(error));
   }
+}
+
+/** What comes to nothing with the whole step. */
+function lost(step: Step, error: HeadraceError): readonly Dead[] {
+  return step.kind === 'batch' ? step.items.map((item) => ({ item, error })) : [{ item: undefined, error }];
 }

@@ -41,6 +41,7 @@ interface Open {
 export class Leftovers {
   readonly progress: LeftoverProgress = { journals: 0, runs: 0, records: 0, settled: 0, live: 0, buried: 0 };
   private readonly home: string;
+  private readonly holder: string;
   private readonly durability: 'os' | 'fsync';
   private readonly coalescer: Coalescer;
   private readonly notice: (text: string) => void;
@@ -48,12 +49,17 @@ export class Leftovers {
   /** Not looked at yet, the oldest first. */
   private readonly folders: string[];
   private readonly open = new Set<Open>();
+  private readonly byId = new Map<string, RunQueue>();
+  private readonly stopped = new Set<RunQueue>();
   private collectAt = 0;
-  private isStopped = false;
 
-  /** `folders`: journals that may have been left. `onRun`: of each run that is going to be sent. */
+  /**
+   * `holder`: unlike any other's in this process, but for one that takes over from it. `folders`: journals that may
+   * have been left. `onRun`: of each run that is going to be sent.
+   */
   constructor(parts: {
     home: string;
+    holder: string;
     folders: readonly string[];
     durability: 'os' | 'fsync';
     coalescer: Coalescer;
@@ -61,6 +67,7 @@ export class Leftovers {
     onRun?: (queue: RunQueue) => void;
   }) {
     this.home = parts.home;
+    this.holder = parts.holder;
     this.folders = [...parts.folders];
     this.durability = parts.durability;
     this.coalescer = parts.coalescer;
@@ -82,7 +89,7 @@ export class Leftovers {
     const folder = this.folders.shift();
     if (folder === undefined) return;
     try {
-      const journal = OwnedJournal.open({ folder, durability: this.durability }, `leftovers ${process.pid}`);
+      const journal = OwnedJournal.open({ folder, durability: this.durability }, this.holder);
       if (journal === undefined) this.progress.live++;
       else this.adopt(journal);
     } catch (error) {
@@ -94,7 +101,6 @@ export class Leftovers {
 
   /** Reads on. True: there is more to be read now. */
   fill(): boolean {
-    if (this.isStopped) return false;
     let isMore = false;
     for (const { backlog } of this.open) isMore = backlog.fill() || isMore;
     if (performance.now() >= this.collectAt) this.collect();
@@ -103,20 +109,39 @@ export class Leftovers {
 
   /** The run's end has settled. */
   ended(queue: RunQueue): void {
+    queue.ended = true;
+    if (this.byId.get(queue.runId) === queue) this.byId.delete(queue.runId);
     for (const { runs } of this.open) {
       // The loop may have nothing else to do for long.
       if (runs.delete(queue) && runs.size === 0) this.collectAt = 0;
     }
   }
 
-  /** Nothing more is begun: whoever closes the tracker need not wait for it. */
-  stop(): void {
+  /** Nothing more is begun but what others wait for: whoever closes the tracker need not wait for it either. */
+  stop(awaited: Iterable<RunQueue>): void {
     this.folders.length = 0;
-    for (const { backlog, runs } of this.open) {
-      backlog.close();
-      for (const queue of runs) queue.steps.splice(queue.busy ? 1 : 0);
+    const kept = new Set<RunQueue>();
+    const keep = (queue: RunQueue | undefined): void => {
+      if (queue === undefined || kept.has(queue)) return;
+      kept.add(queue);
+      keep(queue.after);
+      keep(queue.parent);
+    };
+    for (const queue of awaited) keep(queue);
+    for (const { runs } of this.open) {
+      for (const queue of runs) {
+        if (kept.has(queue)) continue;
+        this.drop(queue);
+        this.stopped.add(queue);
+      }
     }
-    this.isStopped = true;
+  }
+
+  /** Runs that were stopped while something of them is under way. */
+  get abandoned(): number {
+    let count = 0;
+    for (const { busy } of this.stopped) if (busy) count++;
+    return count;
   }
 
   /** What has not landed stays for the next one. */
@@ -141,12 +166,12 @@ export class Leftovers {
     const ended = new Set<RunQueue>();
     const endTime = lastWrite(recovered.segments.map(({ path }) => path));
     const one: Open = { journal, backlog, runs };
-    const byId = new Map<string, RunQueue>();
+    this.open.add(one);
     let records = 0;
     for (const [number, run] of recovered.runs) {
       const { state } = run;
       if (state.finished || state.opened === undefined) continue;
-      const queue = this.queueOf(one, number, run, byId);
+      const queue = this.queueOf(one, number, run);
       if (state.ended !== undefined) ended.add(queue);
       records += run.backlog?.records ?? 0;
       if (run.backlog === undefined) {
@@ -161,7 +186,6 @@ export class Leftovers {
         backlog.add(queue, number);
       }
     }
-    this.open.add(one);
     if (runs.size === 0) {
       this.closeOne(one);
       return;
@@ -174,8 +198,8 @@ export class Leftovers {
     );
   }
 
-  private queueOf(one: Open, number: number, { state }: RecoveredRun, byId: Map<string, RunQueue>): RunQueue<LeftoverAccount> {
-    const { opened, storeId, landed } = state;
+  private queueOf(one: Open, number: number, { state }: RecoveredRun): RunQueue<LeftoverAccount> {
+    const { opened, storeId, landed, ended } = state;
     if (opened === undefined) throw new Error(`run ${number} of ${one.journal.writer.folder} is not opened`);
     // Our own text, from `LaneJournal`.
     const request = JSON.parse(opened.request) as RunRequest;
@@ -184,6 +208,7 @@ export class Leftovers {
       home: this.home,
       run: number,
       settledTo: landed ?? opened.seq,
+      endSeq: ended?.seq,
       listener: {
         settled: (count) => {
           this.progress.settled += count;
@@ -192,19 +217,22 @@ export class Leftovers {
           this.progress.buried += count;
         },
         gaveUp: (reason) => {
+          this.drop(queue);
           // Whoever waits for it goes on without.
-          queue.ended = true;
-          one.runs.delete(queue);
+          this.ended(queue);
           this.notice(`what an earlier process left of run ${request.id} in ${one.journal.writer.folder} stays there: ${reason}`);
         },
       },
     });
     const queue: RunQueue<LeftoverAccount> = new RunQueue(account, request);
     account.queue = queue;
-    queue.after = byId.get(request.id);
-    const parent = request.parentRunId === undefined ? undefined : byId.get(request.parentRunId);
-    if (parent !== undefined) queue.parent = parent;
-    byId.set(request.id, queue);
+    queue.after = this.byId.get(request.id);
+    if (request.parentRunId !== undefined) queue.parent = this.byId.get(request.parentRunId);
+    // Lanes have journals of their own, so a child may be met before its parent.
+    for (const { runs } of this.open) {
+      for (const other of runs) if (other.request.parentRunId === request.id) other.parent ??= queue;
+    }
+    this.byId.set(request.id, queue);
     one.runs.add(queue);
     if (storeId === undefined)
       this.coalescer.push(queue, { kind: 'create', request, seq: undefined, stretch: undefined, mayExist: true });
@@ -218,6 +246,11 @@ export class Leftovers {
     if (isEnded) return;
     const request = { status: 'KILLED', endTime, ifRunning: true } as const;
     this.coalescer.push(queue, { kind: 'end', request, seq: undefined, stretch: undefined });
+  }
+
+  private drop(queue: RunQueue): void {
+    queue.behind = undefined;
+    this.coalescer.drop(queue);
   }
 
   private collect(): void {

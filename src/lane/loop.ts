@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { MessagePort } from 'node:worker_threads';
 import { damage } from '../journal/damage.js';
@@ -47,6 +48,8 @@ export class LaneLoop {
   private readonly isOffline: boolean;
   private readonly bell: MessagePort;
   private parked = false;
+  /** What is under way comes to nothing. */
+  private isOver = false;
 
   constructor(task: LaneTask) {
     const { memory, settings } = task;
@@ -59,14 +62,15 @@ export class LaneLoop {
     this.isOffline = settings.offline;
     const coalescer = new Coalescer(settings.batch);
     const { ring, signals, verdicts } = this;
+    const isGivenUp = (): boolean => this.isOver || Atomics.load(signals, Signal.Stop) === StopRequest.GiveUp;
     this.sender = new Sender({
       store: openStore(settings, this.pulse()),
       storeName: settings.location.display,
       retry: settings.retry,
       signals,
       watcher: {
-        down: (error) => this.tellStore(1, () => verdicts.down(error)),
-        up: () => this.tellStore(0, () => verdicts.up()),
+        down: (error, isWhole) => this.tellStore(1, isWhole, () => verdicts.down(error)),
+        up: (isWhole) => this.tellStore(0, isWhole, () => verdicts.up()),
         notice: (text) => this.notice(text),
       },
       // What waits goes to the journal, and the loop may be parked.
@@ -79,7 +83,7 @@ export class LaneLoop {
       listener: {
         settled: (queue, step) => this.settled(queue, step),
         get isGivenUp() {
-          return Atomics.load(signals, Signal.Stop) === StopRequest.GiveUp;
+          return isGivenUp();
         },
       },
     });
@@ -105,6 +109,8 @@ export class LaneLoop {
       if (journal.sendsLeftovers) {
         this.leftovers = new Leftovers({
           home: journal.home,
+          // Another tracker of this process may look there as well.
+          holder: `leftovers for ${basename(journal.folder)}`,
           folders: journalsIn(journal.home).filter((folder) => folder !== journal.folder),
           durability: journal.durability,
           coalescer,
@@ -126,7 +132,8 @@ export class LaneLoop {
         },
       },
       coalescer,
-      mayFallBehind: () => this.isJournaling && this.journal?.isWell === true,
+      // Offline all of it has landed as soon as it is in the journal.
+      mayFallBehind: () => !this.isOffline && this.isJournaling && this.journal?.isWell === true,
       settings,
       clock: this.clock,
       epoch: memory.epoch,
@@ -156,13 +163,15 @@ export class LaneLoop {
       if (stop === StopRequest.GiveUp) break;
       this.clock.tick();
       const taken = this.intake.drain(RECORDS_PER_TURN);
-      const waiting = this.dispatch(stop !== StopRequest.None);
+      const waiting = this.dispatch(taken, stop !== StopRequest.None);
       if (taken > 0) {
         polls = 0;
         await nextTurn();
         continue;
       }
-      const idle = this.delivery.sending === 0 && !waiting;
+      // Nobody waits for those, and the store may be away for days.
+      const abandoned = this.sender.isTurnedAway ? (this.leftovers?.abandoned ?? 0) : 0;
+      const idle = this.delivery.sending === abandoned && !waiting;
       if (idle && stop === StopRequest.Finish) break;
       // Also while requests are away: a store may be for hours. What settles meanwhile rouses.
       if (!waiting && stop === StopRequest.None && ++polls > POLLS_BEFORE_PARKING) {
@@ -173,6 +182,7 @@ export class LaneLoop {
       }
     }
     this.clock.off();
+    this.isOver = true;
     this.sender.giveUp();
     // Before the store, which may take its time with a server that hangs.
     this.closeJournals();
@@ -205,7 +215,7 @@ export class LaneLoop {
   }
 
   /** What was taken goes to the journal and then to the store. True: there is something to be done soon. */
-  private dispatch(inHurry: boolean): boolean {
+  private dispatch(taken: number, inHurry: boolean): boolean {
     const { journal, leftovers } = this;
     let waiting = false;
     if (journal !== undefined) {
@@ -215,7 +225,7 @@ export class LaneLoop {
       // Where the journal is the store, nothing has landed before.
       if (!isKept && this.isOffline) return true;
     }
-    if (inHurry) leftovers?.stop();
+    if (inHurry && taken === 0 && !(leftovers?.isLooking && this.intake.mayHaveLeft)) leftovers?.stop(this.intake.awaited());
     if (leftovers?.isLooking === true) {
       // What is logged now may be of a run that a dead process has left, and comes behind it.
       this.clock.off();
@@ -231,16 +241,17 @@ export class LaneLoop {
 
   /** Whether what is logged goes to the journal, whatever the store does with it. */
   private get isJournaling(): boolean {
-    return this.journal !== undefined && (this.journal.settings.ahead || this.sender.isTurnedAway);
+    const { journal } = this;
+    if (journal === undefined) return false;
+    return journal.settings.ahead || this.sender.isTurnedAway || journal.hasBacklog || this.intake.isBehind;
   }
 
   /** True: nothing waits for the journal. */
   private keep(journal: LaneJournal): boolean {
     const { drafted } = this.intake;
     const isAll = this.isJournaling;
-    const queues = isAll ? drafted : [...drafted].filter(({ behind }) => behind !== undefined);
     const hadAny = drafted.size > 0 || journal.hasUnpublished;
-    const isKept = journal.keep(queues);
+    const isKept = journal.keep(isAll ? drafted : []);
     for (const queue of drafted) if (queue.drafts.isEmpty) drafted.delete(queue);
     if (isKept && isAll && hadAny) {
       this.intake.journaled();
@@ -263,8 +274,8 @@ export class LaneLoop {
     this.tell(() => this.verdicts.notice(text));
   }
 
-  private tellStore(isDown: 0 | 1, write: () => void): void {
-    Atomics.store(this.signals, Signal.StoreDown, isDown);
+  private tellStore(isDown: 0 | 1, isWhole: boolean, write: () => void): void {
+    if (isWhole) Atomics.store(this.signals, Signal.StoreDown, isDown && this.clock.now());
     this.tell(write);
     // Who waits at the end of the process need not wait for a store that is away.
     this.announce();

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { Settings } from '../options.js';
 import { openStore } from '../store/open.js';
@@ -38,8 +39,10 @@ export async function replay(options: ReplayOptions): Promise<Readonly<LeftoverP
     watcher,
     onTurnedAway: () => {},
   });
+  let isOver = false;
   const leftovers = new Leftovers({
     home,
+    holder: randomUUID(),
     folders,
     durability: settings.durability === 'fsync' ? 'fsync' : 'os',
     coalescer,
@@ -54,19 +57,22 @@ export async function replay(options: ReplayOptions): Promise<Readonly<LeftoverP
         if (step.kind === 'end') leftovers.ended(queue);
       },
       get isGivenUp() {
-        return signal.aborted;
+        return isOver;
       },
     },
   });
   try {
     while (!leftovers.isDone && !signal.aborted) {
-      if (leftovers.isLooking) leftovers.look();
-      const isMore = leftovers.fill();
-      delivery.start(true);
+      // All that can be looked at before any is sent: a run may be in several journals, and its parent in another.
+      const isLooking = leftovers.isLooking;
+      if (isLooking) leftovers.look();
+      const isMore = !isLooking && leftovers.fill();
+      if (!isLooking) delivery.start(true);
       onProgress?.(leftovers.progress);
-      await (isMore || leftovers.isLooking ? nextTurn() : sleep(POLL_MS));
+      await (isMore || isLooking ? nextTurn() : sleep(POLL_MS));
     }
   } finally {
+    isOver = true;
     sender.giveUp();
     // First: it ends what is on its way, which a server that hangs would answer in minutes.
     await sender.close();

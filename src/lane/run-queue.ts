@@ -38,6 +38,8 @@ export interface Ending {
 export interface Refused {
   readonly seq: number;
   readonly error: HeadraceError;
+  /** What the store refused; a record may have several items. Undefined: it has not seen it. */
+  readonly item?: Item | undefined;
 }
 
 /**

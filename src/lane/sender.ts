@@ -29,6 +29,7 @@ export class Sender {
   private readonly alarm: Alarm;
   private readonly onTurnedAway: () => void;
   private opening: Promise<void> | undefined;
+  private isOpen = false;
   private turnedAwayCount = 0;
 
   constructor(parts: {
@@ -69,7 +70,7 @@ export class Sender {
     if (queue.storeId === undefined || queue.storeId === queue.runId) return settlement;
     const { failures, all } = settlement;
     return {
-      failures: failures.map(({ seq, error }) => ({ seq, error: inCallersTerms(error, queue) })),
+      failures: failures.map((refused) => ({ ...refused, error: inCallersTerms(refused.error, queue) })),
       all: all && inCallersTerms(all, queue),
     };
   }
@@ -115,10 +116,15 @@ export class Sender {
 
   /** Here and not at the worker's start: a folder that was missing may be there for the next run. */
   private opened(): Promise<void> {
-    this.opening ??= this.store.open().catch((error: unknown) => {
-      this.opening = undefined;
-      throw error;
-    });
+    this.opening ??= this.store.open().then(
+      () => {
+        this.isOpen = true;
+      },
+      (error: unknown) => {
+        this.opening = undefined;
+        throw error;
+      },
+    );
     return this.opening;
   }
 
@@ -147,8 +153,10 @@ export class Sender {
   private async attempt<T>(queue: RunQueue, use: () => Promise<T>): Promise<T> {
     // Not by the creation of a run alone: of one that an earlier process left, that may be all that has landed.
     const call = async (): Promise<T> => {
-      await this.opened();
-      this.abort.signal.throwIfAborted();
+      if (!this.isOpen) {
+        await this.opened();
+        this.abort.signal.throwIfAborted();
+      }
       return await use();
     };
     // A step may have landed while its lane was stopped, and the run has another.
@@ -244,7 +252,7 @@ function refusals(batch: PendingBatch, outcomes: readonly Outcome[]): readonly R
   const found: Refused[] = [...batch.refused];
   for (let i = 0; i < outcomes.length; i++) {
     const error = outcomes[i];
-    if (error !== undefined) found.push({ seq: batch.seqs[i] as number, error }); // one seq per item
+    if (error !== undefined) found.push({ seq: batch.seqs[i] as number, error, item: batch.items[i] }); // one seq per item
   }
   if (found.length === batch.refused.length) return found;
   for (let r = 0; r < batch.repeats.length; r += 2) {

@@ -23,7 +23,7 @@ export const Signal = {
   /** Worker: counters for `stats()`. */
   Batches: 256,
   Retries: 257,
-  /** Worker: 1 while the store takes nothing, so far as it knows: what waits for landing may wait for hours. */
+  /** Worker: since when the store takes nothing, in milliseconds since the lane's epoch; 0: it takes what it gets. */
   StoreDown: 288,
 } as const;
 

@@ -92,6 +92,16 @@ class Scene {
     });
   }
 
+  /** One whose store has been opened, by a run of no account. */
+  static async opened(options?: ConstructorParameters<typeof Scene>[0]): Promise<Scene> {
+    const scene = new Scene(options);
+    const made = scene.create('opened');
+    if (vi.isFakeTimers()) await vi.advanceTimersByTimeAsync(4 * RUN_MS);
+    await made;
+    scene.store.calls.length = 0;
+    return scene;
+  }
+
   queue(runId: string): RunQueue {
     const queue = this.queues.get(runId) ?? queueOf(runId);
     queue.storeId = runId;
@@ -129,7 +139,7 @@ describe('an outage of a server', () => {
   });
 
   test('that begins while a hundred runs have requests away is told once, and its end once', async () => {
-    const scene = new Scene();
+    const scene = await Scene.opened();
     scene.store.answer = () => {
       throw busy();
     };
@@ -148,7 +158,7 @@ describe('an outage of a server', () => {
   });
 
   test('keeps the order of each run, and lands everything once', async () => {
-    const scene = new Scene();
+    const scene = await Scene.opened();
     const { calls } = scene.store;
     scene.store.answer = () => {
       if ((calls.length > 10 && calls.length <= 20) || (calls.length > 40 && calls.length <= 50)) throw busy();
@@ -170,7 +180,7 @@ describe('an outage of a server', () => {
   });
 
   test('does not fail a record, however long it lasts; after the budget it is asked every 30 s', async () => {
-    const scene = new Scene({ retry: { maxRetryTime: 600_000 } });
+    const scene = await Scene.opened({ retry: { maxRetryTime: 600_000 } });
     scene.store.answer = () => {
       throw busy();
     };
@@ -188,7 +198,7 @@ describe('an outage of a server', () => {
   });
 
   test('is not ended by hammering when the server says how long to wait', async () => {
-    const scene = new Scene();
+    const scene = await Scene.opened();
     scene.store.answer = () => {
       throw busy({ retryAfterMs: 20_000 });
     };
@@ -203,7 +213,7 @@ describe('an outage of a server', () => {
   });
 
   test('is told again when it comes again, and a call that was slow all the while tells nothing', async () => {
-    const scene = new Scene();
+    const scene = await Scene.opened();
     let slow = (): void => undefined;
     const land = scene.store.land.bind(scene.store);
     scene.store.land = async (batch) => {
@@ -231,7 +241,7 @@ describe('an outage of a server', () => {
   });
 
   test('leaves the wait that the server asked of a call to it, though another opens the gate meanwhile', async () => {
-    const scene = new Scene();
+    const scene = await Scene.opened();
     let refuse = (): void => undefined;
     const land = scene.store.land.bind(scene.store);
     scene.store.land = async (batch) => {
@@ -259,7 +269,7 @@ describe('an outage of a server', () => {
   });
 
   test('ends for the others when a probe is refused for good, and only what was refused fails', async () => {
-    const scene = new Scene();
+    const scene = await Scene.opened();
     scene.store.answer = () => {
       throw busy();
     };
@@ -276,7 +286,7 @@ describe('an outage of a server', () => {
   });
 
   test('ends with an answer that refuses the only run there is', async () => {
-    const scene = new Scene();
+    const scene = await Scene.opened();
     scene.store.answer = () => {
       throw busy();
     };
@@ -291,7 +301,7 @@ describe('an outage of a server', () => {
   });
 
   test('that a person must end is explained once, also when the server was away before', async () => {
-    const scene = new Scene();
+    const scene = await Scene.opened();
     scene.store.answer = () => {
       throw busy();
     };
@@ -312,7 +322,7 @@ describe('an outage of a server', () => {
   });
 
   test('that lasts is told to whoever sits before the terminal, once', async () => {
-    const scene = new Scene();
+    const scene = await Scene.opened();
     scene.store.answer = () => {
       throw busy();
     };
@@ -328,7 +338,7 @@ describe('an outage of a server', () => {
   });
 
   test('costs a call nothing while there is none', async () => {
-    const scene = new Scene();
+    const scene = await Scene.opened();
     const sent = scene.send('a', '1');
     expect(scene.store.calls).toEqual(['a1']);
     await vi.advanceTimersByTimeAsync(RUN_MS);
@@ -338,7 +348,7 @@ describe('an outage of a server', () => {
 
 describe('a run in trouble of its own', () => {
   test('keeps no other run out, and is not told as an outage again and again', async () => {
-    const scene = new Scene({ retry: { minTimeout: 5, maxTimeout: 20 } });
+    const scene = await Scene.opened({ retry: { minTimeout: 5, maxTimeout: 20 } });
     scene.store.answer = (runId) => {
       if (runId === 'poison') throw busy();
     };
@@ -359,7 +369,7 @@ describe('a run in trouble of its own', () => {
   });
 
   test('is explained once for each run when a person must end it; the others go on, and its end is told', async () => {
-    const scene = new Scene({ retry: { minTimeout: 1 } });
+    const scene = await Scene.opened({ retry: { minTimeout: 1 } });
     let forbidden = true;
     scene.store.answer = (runId) => {
       if (runId.startsWith('no') && forbidden)
@@ -382,7 +392,7 @@ describe('a run in trouble of its own', () => {
   });
 
   test('does not wait for itself again when it is the store’s turn to fail', async () => {
-    const scene = new Scene({ retry: { minTimeout: 1 } });
+    const scene = await Scene.opened({ retry: { minTimeout: 1 } });
     const answers = [busy({ scope: 'run', retryAfterMs: 400 }), busy(), busy()];
     scene.store.answer = () => {
       const answer = answers.shift();
@@ -394,7 +404,7 @@ describe('a run in trouble of its own', () => {
   });
 
   test('a bug of a store is not tried again', async () => {
-    const scene = new Scene();
+    const scene = await Scene.opened();
     let tries = 0;
     scene.store.answer = () => {
       if (tries++ === 0) throw busy();
@@ -407,7 +417,7 @@ describe('a run in trouble of its own', () => {
 
 describe('a stop', () => {
   test.each<Busy>([{}, { scope: 'run' }])('ends waits of a minute at once: %o', async (about) => {
-    const scene = new Scene();
+    const scene = await Scene.opened();
     scene.store.answer = () => {
       throw busy({ ...about, retryAfterMs: 60_000 });
     };
@@ -423,7 +433,7 @@ describe('a stop', () => {
   });
 
   test('a request that its end cuts off is no outage, and the run’s next step does not go to a closed store', async () => {
-    const scene = new Scene();
+    const scene = await Scene.opened();
     scene.store.answer = () => {
       throw busy();
     };
@@ -435,7 +445,7 @@ describe('a stop', () => {
   });
 
   test('what still lands after it counts as landed, also at a later try', async () => {
-    const scene = new Scene({ retry: { minTimeout: 1 } });
+    const scene = await Scene.opened({ retry: { minTimeout: 1 } });
     let tries = 0;
     scene.store.answer = () => {
       if (++tries === 1) throw busy();
@@ -460,7 +470,7 @@ describe('a stop', () => {
 
 describe('runs that begin together', () => {
   test('open the store once', async () => {
-    const scene = new Scene();
+    const scene = await Scene.opened();
     expect(await Promise.all(['a', 'b', 'c'].map((run) => scene.create(run)))).toEqual([LANDED, LANDED, LANDED]);
     expect(scene.store.opens).toBe(1);
   });
@@ -486,7 +496,7 @@ describe('a file that another process holds', () => {
   });
 
   test('is not told as down within a second, and once after it', async () => {
-    const scene = new Scene({ remote: false });
+    const scene = await Scene.opened({ remote: false });
     scene.store.answer = () => {
       throw busy();
     };
@@ -502,7 +512,7 @@ describe('a file that another process holds', () => {
   });
 
   test('for longer than the budget fails what waited for it; what comes then lands, and it is told up', async () => {
-    const scene = new Scene({ remote: false, retry: { maxRetryTime: 3000 } });
+    const scene = await Scene.opened({ remote: false, retry: { maxRetryTime: 3000 } });
     scene.store.answer = () => {
       throw busy();
     };
@@ -531,13 +541,14 @@ describe('a file that another process holds', () => {
 });
 
 test('outcomes of the items that a retry brings are told by their records', async () => {
-  const scene = new Scene({ retry: { minTimeout: 1 } });
+  const scene = await Scene.opened({ retry: { minTimeout: 1 } });
   const conflict = new ParamConflictError({ runId: 'a', key: 'key 2', storedValue: '0', newValue: '2' });
   let tries = 0;
   scene.store.land = async () => {
     if (++tries < 3) throw busy();
     return [undefined, conflict];
   };
-  expect(await scene.send('a', '1', '2')).toEqual({ failures: [{ seq: 2, error: conflict }], all: undefined });
+  const item = expect.objectContaining({ key: 'key 2', value: '2' });
+  expect(await scene.send('a', '1', '2')).toEqual({ failures: [{ seq: 2, error: conflict, item }], all: undefined });
   expect(scene.retries).toBe(2);
 });

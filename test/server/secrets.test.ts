@@ -1,4 +1,6 @@
 /** Passwords and tokens are sent to the server, and are seen nowhere else: not even when it sends them back. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { FlushTimeoutError, type HeadraceError, type Tracker } from '../../src/index.js';
@@ -54,7 +56,7 @@ describe.each([
     const served = await Served.start();
     served.fake.fault({}, { answer: answer(BASIC) }, Number.POSITIVE_INFINITY);
     const uri = served.fake.url.replace('//', `//ada:${encodeURIComponent(PASSWORD)}@`);
-    const seen = await everythingSeen(served.tracker({ uri }));
+    const seen = await everythingSeen(served.tracker({ uri, durability: 'memory' }));
     expect(seen).toContain('HEADRACE_STORE_UNAVAILABLE');
     expect(seen).not.toMatch(SECRETS);
     expect(served.fake.seen[0]?.headers['authorization']).toBe(`Basic ${BASIC}`);
@@ -65,7 +67,7 @@ test('a token of the environment is no more seen than a password', async () => {
   vi.stubEnv('MLFLOW_TRACKING_TOKEN', TOKEN);
   const served = await Served.start();
   served.fake.fault({}, { answer: { status: 404, headers: HTML, body: `<title>${TOKEN}</title>` } }, Number.POSITIVE_INFINITY);
-  expect(await everythingSeen(served.tracker())).not.toMatch(SECRETS);
+  expect(await everythingSeen(served.tracker({ durability: 'memory' }))).not.toMatch(SECRETS);
   expect(served.fake.seen[0]?.headers['authorization']).toBe(`Bearer ${TOKEN}`);
 });
 
@@ -74,7 +76,23 @@ test('a server that is not there: no secret in what is said of it', async () => 
   vi.stubEnv('MLFLOW_TRACKING_PASSWORD', PASSWORD);
   const served = await Served.start();
   await served.fake.goDown();
-  const seen = await everythingSeen(served.tracker());
+  const seen = await everythingSeen(served.tracker({ durability: 'memory' }));
   expect(seen).toContain('ECONNREFUSED');
   expect(seen).not.toMatch(SECRETS);
+});
+
+test('what is kept on disk for a server that refuses them: no secret in any file of it', async () => {
+  vi.stubEnv('MLFLOW_TRACKING_TOKEN', TOKEN);
+  const served = await Served.start();
+  const answer = { status: 401, headers: HTML, body: `<title>${BASIC} ${TOKEN}</title>` };
+  served.fake.fault({}, { answer }, Number.POSITIVE_INFINITY);
+  const tracker = served.tracker({ uri: served.fake.url.replace('//', `//ada:${encodeURIComponent(PASSWORD)}@`) });
+  const run = tracker.startRun();
+  run.logParam('kept', 'a value that is kept');
+  const { journal, durable } = await run.end('FINISHED', { timeoutMs: 1000 });
+  expect(durable).toBe(1);
+  const files = readdirSync(served.journals, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  const kept = files.map(({ parentPath, name }) => readFileSync(join(parentPath, name), 'latin1')).join('\n');
+  expect(kept).toContain('a value that is kept');
+  expect([journal, ...files.map(({ parentPath, name }) => join(parentPath, name)), kept].join('\n')).not.toMatch(SECRETS);
 });

@@ -62,7 +62,7 @@ describe('an option that can’t be is an OptionError that names it and what it 
     ['journal', '"here"', { journal: 'here' }],
     ['journal.dir', '""', { journal: { dir: '' } }],
     ['journal.dir', '5', { journal: { dir: 5 } }],
-    ['journal.maxBytes', '-1', { journal: { maxBytes: -1 } }],
+    ['journal.maxBytes', '4194303', { journal: { maxBytes: 2 ** 22 - 1 } }],
     ['journal.maxBytes', 'NaN', { journal: { maxBytes: Number.NaN } }],
     ['journal.maxBytes', '"1GB"', { journal: { maxBytes: '1GB' } }],
     ['journal.path', 'an unknown option', { journal: { path: '/tmp' } }],

@@ -1,8 +1,27 @@
+import { renameSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { type Receipt, WorkerDiedError } from '../../src/index.js';
+import { type Receipt, type Tracker, WorkerDiedError } from '../../src/index.js';
+import { Signal, WorkerState } from '../../src/lane/signals.js';
+import { Served } from '../server/served.js';
 import { Stored } from './stored.js';
 import { failureOf, until } from './waiting.js';
 import { killWorker, threadsOf } from './worker-threads.js';
+
+interface Internals {
+  readonly lanes: readonly { readonly memory: { readonly signals: SharedArrayBuffer } }[];
+}
+
+/** Kills the worker, and looks when the next one has come up. Not before it has begun, or it would be no death of its. */
+async function killAndSee(tracker: Tracker): Promise<() => boolean> {
+  const [lane] = (tracker as unknown as Internals).lanes;
+  if (lane === undefined) throw new Error('there is no lane');
+  const signals = new Int32Array(lane.memory.signals);
+  const isRunning = (): boolean => Atomics.load(signals, Signal.State) === WorkerState.Running;
+  await until('a worker', isRunning);
+  Atomics.store(signals, Signal.State, WorkerState.NotStarted);
+  await threadsOf(tracker)?.threads[0]?.terminate();
+  return isRunning;
+}
 
 describe('a worker that dies', () => {
   test('while idle is replaced: runs go on, keys are known, nothing is lost or doubled', async () => {
@@ -54,6 +73,60 @@ describe('a worker that dies', () => {
     expect(await run.storeId).toBe(run.id);
   });
 
+  test('again and again while idle is replaced each time, and what is logged then lands', async () => {
+    const stored = new Stored();
+    const tracker = stored.tracker();
+    const errors: string[] = [];
+    tracker.on('error', ({ code }) => void errors.push(code));
+    const run = tracker.startRun();
+    await run.logParam('k', 0);
+    for (let death = 1; death <= 5; death++) {
+      const isBack = await killAndSee(tracker);
+      if (death < 5) await until('the next worker', isBack);
+    }
+    // The next one is not to be waited for when there is something to do.
+    const since = performance.now();
+    await run.logParam('later', 1);
+    expect(performance.now() - since).toBeLessThan(1000);
+    await tracker.close();
+    expect(stored.params(run.id)).toEqual({ k: '0', later: '1' });
+    expect(errors).toEqual([]);
+  });
+
+  test('while the store is away, again and again: what the journal took in between is progress', async () => {
+    const served = await Served.start();
+    const tracker = served.tracker({ retry: { minTimeout: 20, maxTimeout: 100 } });
+    const run = tracker.startRun();
+    await run.flush();
+    await served.fake.goDown();
+    const receipts: Receipt[] = [];
+    for (let death = 1; death <= 5; death++) {
+      receipts.push(run.logMetric('loss', death, death));
+      await receipts.at(-1)?.durable();
+      await until('the next worker', await killAndSee(tracker));
+    }
+    await served.fake.comeBack();
+    await Promise.all(receipts);
+    const { journal } = served.run(await run.storeId);
+    expect(journal).toEqual([1, 2, 3, 4, 5].map((step) => `metric loss@${step}`));
+  });
+
+  test('and whose successors can not even begin: receipts fail instead of hanging', async () => {
+    const served = await Served.start();
+    const tracker = served.tracker();
+    const run = tracker.startRun();
+    await run.flush();
+    await served.fake.goDown();
+    const receipt = run.logParam('k', 1);
+    await receipt.durable();
+    const { journal } = await run.flush({ timeoutMs: 0 });
+    // A file in the place of the folder that the next one is to take over.
+    renameSync(journal ?? '', `${journal}-moved`);
+    writeFileSync(journal ?? '', '');
+    await threadsOf(tracker)?.threads[0]?.terminate();
+    expect((await failureOf(WorkerDiedError, receipt)).message).toContain(journal);
+  });
+
   test('three times without progress: receipts fail instead of hanging, and so does what comes later', async () => {
     const stored = new Stored();
     const tracker = stored.tracker({ retry: { minTimeout: 200, maxTimeout: 200, randomize: false } });
@@ -63,9 +136,9 @@ describe('a worker that dies', () => {
     await run.flush();
     const lock = stored.lock();
     const receipt = run.logParam('k', 1);
-    for (let death = 1; death <= 4 && receipt.state === 'accepted'; death++) {
+    for (let death = 1; death <= 5 && receipt.state !== 'failed'; death++) {
       const retries = tracker.stats().retries;
-      await until('a try that failed', () => tracker.stats().retries > retries || receipt.state !== 'accepted');
+      await until('a try that failed', () => tracker.stats().retries > retries || receipt.state === 'failed');
       await threadsOf(tracker)?.threads[0]?.terminate();
       await new Promise((resolve) => setImmediate(resolve));
     }
