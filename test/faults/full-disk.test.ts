@@ -5,7 +5,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, inject, onTestFinished, test } from 'vitest';
 import { useChildren } from '../exit/child.js';
 import { isLong } from '../mlflow/fault-work.js';
-import { newFolder } from '../store/place.js';
 import { until } from '../tracker/waiting.js';
 import { CHILDREN } from './children.js';
 import { rowsOf } from './database-rows.js';
