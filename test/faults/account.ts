@@ -5,43 +5,88 @@ import { recordOf, runOf, TAG } from './record.js';
 /** A question to the database that a store writes. */
 export type Rows = (sql: string, ...values: string[]) => SqlRow[];
 
-export interface Account {
+/** Records that a program had logged, or was about to. */
+export interface Logged {
   /** Own ids. */
   readonly runs: readonly string[];
-  /** Records that it had logged, or was about to. */
   readonly begun: number;
-  /** By number: 1 when its `durable()`, or its receipt, had resolved. */
-  readonly durable: Uint8Array;
-  readonly landed: Uint8Array;
-  readonly refused: readonly string[];
-  /** How often the store was told to be away. */
-  readonly outages: number;
-  /** Bytes, ten times a second. */
-  readonly rss: readonly number[];
-  readonly end: { readonly landed: number; readonly pending: number; readonly failed: number } | undefined;
 }
 
-export function accountOf(words: string): Account {
-  const lines = words.split('\n').map((line) => line.split(' '));
-  const of = (word: string): string[][] => lines.filter(([first]) => first === word);
-  const begun = Number(of('begun').at(-1)?.[1] ?? 0);
-  const marked = (word: string): Uint8Array => {
-    const numbers = new Uint8Array(begun);
-    for (const [, from, to] of of(word)) numbers.fill(1, Number(from), Number(to));
+type Range = readonly [from: number, to: number];
+
+/** Reads the words of `load.ts`, as they come. */
+export class Account implements Logged {
+  runs: readonly string[] = [];
+  begun = 0;
+  /** How often the store was told to be away. */
+  outages = 0;
+  /** Bytes, ten times a second. */
+  readonly rss: number[] = [];
+  readonly refused: string[] = [];
+  end: { readonly accepted: number; readonly landed: number; readonly pending: number; readonly failed: number } | undefined;
+  readonly #durable: Range[] = [];
+  readonly #landed: Range[] = [];
+  #read = 0;
+
+  /** `words`: all of them. What it has read before is not read again. */
+  read(words: string): this {
+    const whole = words.lastIndexOf('\n') + 1;
+    for (const line of words.slice(this.#read, whole).split('\n')) this.#take(line);
+    this.#read = whole;
+    return this;
+  }
+
+  /** By number: 1 when its `durable()` had resolved. */
+  get durable(): Uint8Array {
+    return this.#marked(this.#durable);
+  }
+
+  /** By number: 1 when its receipt had resolved. */
+  get landed(): Uint8Array {
+    return this.#marked(this.#landed);
+  }
+
+  /** A record of that number, or a later one, has come so far. */
+  has(state: 'durable' | 'landed', number: number): boolean {
+    const ranges = state === 'durable' ? this.#durable : this.#landed;
+    return (ranges.at(-1)?.[0] ?? -1) >= number;
+  }
+
+  #take(line: string): void {
+    const [word, ...rest] = line.split(' ');
+    switch (word) {
+      case 'runs':
+        this.runs = rest;
+        break;
+      case 'begun':
+        this.begun = Number(rest[0]);
+        break;
+      case 'durable':
+        this.#durable.push([Number(rest[0]), Number(rest[1])]);
+        break;
+      case 'landed':
+        this.#landed.push([Number(rest[0]), Number(rest[1])]);
+        break;
+      case 'down':
+        this.outages++;
+        break;
+      case 'rss':
+        this.rss.push(Number(rest[0]));
+        break;
+      case 'refused':
+        this.refused.push(rest.join(' '));
+        break;
+      case 'end':
+        // Its own report.
+        this.end = JSON.parse(rest.join(' ')) as NonNullable<Account['end']>;
+    }
+  }
+
+  #marked(ranges: readonly Range[]): Uint8Array {
+    const numbers = new Uint8Array(this.begun);
+    for (const [from, to] of ranges) numbers.fill(1, from, to);
     return numbers;
-  };
-  const [, report] = of('end')[0] ?? [];
-  return {
-    runs: of('runs')[0]?.slice(1) ?? [],
-    begun,
-    durable: marked('durable'),
-    landed: marked('landed'),
-    refused: of('refused').map((line) => line.slice(1).join(' ')),
-    outages: of('down').length,
-    rss: of('rss').map(([, bytes]) => Number(bytes)),
-    // Its own words.
-    end: report === undefined ? undefined : (JSON.parse(of('end')[0]?.slice(1).join(' ') ?? '') as NonNullable<Account['end']>),
-  };
+  }
 }
 
 export interface Verdict {
@@ -56,12 +101,7 @@ export interface Verdict {
 }
 
 /** `promised`: numbers whose records must be there. `statuses`: those that a run may have. */
-export function judge(
-  rows: Rows,
-  { runs, begun }: Pick<Account, 'runs' | 'begun'>,
-  promised: Uint8Array,
-  statuses: readonly string[],
-): Verdict {
+export function judge(rows: Rows, { runs, begun }: Logged, promised: Uint8Array, statuses: readonly string[]): Verdict {
   const there = new Uint8Array(begun);
   const findings: string[] = [];
   let [doubled, wrong] = [0, 0];
@@ -149,6 +189,6 @@ export function count(marked: Uint8Array): number {
   return marked.reduce((sum, one) => sum + one, 0);
 }
 
-export function everything({ begun }: Pick<Account, 'begun'>): Uint8Array {
+export function everything({ begun }: Pick<Logged, 'begun'>): Uint8Array {
   return new Uint8Array(begun).fill(1);
 }

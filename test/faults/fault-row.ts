@@ -48,7 +48,7 @@ declare module 'vitest' {
 }
 
 /** Puts the row into the table, whether it is good or not. */
-export function showRow({ task }: TestContext, row: FaultRow): void {
+function showRow({ task }: TestContext, row: FaultRow): void {
   task.meta.faults = [...(task.meta.faults ?? []), row];
 }
 

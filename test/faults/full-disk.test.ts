@@ -5,7 +5,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, inject, onTestFinished, test } from 'vitest';
 import { useChildren } from '../exit/child.js';
 import { isLong } from '../mlflow/fault-work.js';
-import { newFolder } from '../store/place.js';
 import { until } from '../tracker/waiting.js';
 import { CHILDREN } from './children.js';
 import { rowsOf } from './database-rows.js';
@@ -45,11 +44,12 @@ test('a disk that is full while the journal is written stops the program, or los
   const { url, path } = inject('server');
   const relay = await FaultyRelay.to(url);
   onTestFinished(() => relay.close());
-  const disk = smallDisk(DISK_BYTES);
+  const disk = smallDisk(DISK_BYTES / 4);
   const program = new Load({
     runs: 2,
     group: 50,
-    perSecond: 10_000,
+    perSecond: 5000,
+    followsLast: true,
     options: {
       uri: relay.url,
       experiment: 'full disk',

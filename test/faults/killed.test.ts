@@ -6,7 +6,7 @@ import { Child, useChildren } from '../exit/child.js';
 import { randomFrom } from '../mlflow/fault-schedule.js';
 import { isLong, SEED } from '../mlflow/fault-work.js';
 import { newFolder } from '../store/place.js';
-import { type Account, accountOf, count, judge, type Rows, type Verdict } from './account.js';
+import { Account, count, judge, type Rows, type Verdict } from './account.js';
 import type { LoadPlan } from './children/load.js';
 import { CHILDREN } from './children.js';
 import { rowsOf } from './database-rows.js';
@@ -62,7 +62,7 @@ async function kill(target: Target, plan: Omit<LoadPlan, 'options'>, afterMs: nu
   child.process.kill('SIGKILL');
   const { stdout, stderr, signal } = await child.ended;
   expect([signal, stderr]).toEqual(['SIGKILL', '']);
-  const account = accountOf(stdout);
+  const account = new Account().read(stdout);
   expect(account.refused).toEqual([]);
   const before = existing(target, account, account.landed, ['RUNNING', 'KILLED']);
   await sendLeftovers(target.uri, dir);

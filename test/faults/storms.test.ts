@@ -10,7 +10,7 @@ import { type FaultRow, judgeRow } from './fault-row.js';
 const STORMS: ReadonlyArray<readonly [fault: FaultRow['fault'], every: readonly [number, number], faults: readonly Fault[]]> = [
   ['429 storm', [1, 1], ['429 with Retry-After in seconds']],
   ['5xx storm', [1, 1], ['502 with an HTML page', '503 with Retry-After in seconds', '503 with Retry-After as a date']],
-  ['resets in mid-answer', [1, 2], ['reset in mid-answer', 'reset after the server answered', 'reset before forwarding']],
+  ['resets in mid-answer', [1, 1], ['reset in mid-answer', 'reset after the server answered', 'reset before forwarding']],
   [
     'late answers',
     [3, 5],
