@@ -316,6 +316,8 @@ function withoutQuery(path: string): string {
 function loadClient(): Pick<typeof import('undici'), 'Pool' | 'ProxyAgent'> {
   const load = createRequire(import.meta.url);
   try {
+    // As its main file does.
+    Object.assign(load('undici/lib/dispatcher/dispatcher.js').prototype, load('undici/lib/api/index.js'));
     return { Pool: load('undici/lib/dispatcher/pool.js'), ProxyAgent: load('undici/lib/dispatcher/proxy-agent.js') };
   } catch {
     // Another version may have them elsewhere.
