@@ -135,7 +135,9 @@ describe('batches', () => {
     run.logMetric('first', 1);
     await until('the first request', () => first.fired === 1);
     for (let i = 0; i < 3000; i++) run.logMetric('loss', i, i);
-    for (let i = 0; i < 250; i++) run.logParam(`p${i}`, i);
+    for (let i = 0; i < 249; i++) run.logParam(`p${i}`, i);
+    // The worker has all of them, and not only what it had taken by the time of the answer.
+    await run.logParam('p249', 249).durable();
     first.release();
     const report = await run.flush();
     expect([report.landed, report.failed]).toEqual([3251, 0]);
