@@ -105,6 +105,12 @@ export class Acknowledgements {
   remove(): void {
     this.close();
     fs.rmSync(this.path, { force: true });
+    // Of a process that was killed while it made the file.
+    fs.rmSync(this.draft, { force: true });
+  }
+
+  private get draft(): string {
+    return `${this.path}.new`;
   }
 
   private append(): void {
@@ -123,7 +129,7 @@ export class Acknowledgements {
   }
 
   private renew(mustSucceed: boolean): boolean {
-    const draft = `${this.path}.new`;
+    const { draft } = this;
     let file: number | undefined;
     try {
       const frames = [...this.state()].map((record) => this.frame(record));
