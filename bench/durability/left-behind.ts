@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { journalsIn } from '../../src/lane/leftovers.js';
+import { foldersIn } from '../../src/journal/home.js';
 import { replay } from '../../src/lane/replay.js';
 import { resolveOptions } from '../../src/options.js';
 import { PATIENCE_MS } from '../server/rows.js';
@@ -17,7 +17,7 @@ export async function sendLeftBehind(uri: string, folder: string, landed: () => 
   let isTold = false;
   const progress = await replay({
     home,
-    folders: journalsIn(home),
+    folders: foldersIn(home),
     settings: resolveOptions({ uri }, {}, folder),
     watcher: { down: () => {}, up: () => {}, notice: () => {} },
     onProgress: ({ journals, settled, records }) => {
@@ -28,6 +28,6 @@ export async function sendLeftBehind(uri: string, folder: string, landed: () => 
     signal: AbortSignal.timeout(PATIENCE_MS),
   });
   // A journal goes when all of it has landed.
-  const left = journalsIn(home).length;
+  const left = foldersIn(home).length;
   if (left > 0 || progress.buried > 0) throw new Error(`${home} was not sent: ${JSON.stringify(progress)}, ${left} left`);
 }

@@ -49,7 +49,19 @@ export async function inProcess<N extends ScenarioName>(
 
 /** Runs a Python script that prints JSON, and returns what it printed. */
 export async function inPython(python: string, script: URL, input: unknown, folder: string): Promise<unknown> {
-  const child = spawn(python, [fileURLToPath(script), JSON.stringify(input)], {
+  const { child, printed } = startScript(python, script, input, folder);
+  await ended(child, script.pathname, () => undefined);
+  return JSON.parse(printed());
+}
+
+/** Starts a script with its input as JSON. `printed`: what it has printed so far. */
+export function startScript(
+  command: string,
+  script: URL,
+  input: unknown,
+  folder: string,
+): { child: ChildProcess; printed: () => string } {
+  const child = spawn(command, [fileURLToPath(script), JSON.stringify(input)], {
     cwd: folder,
     env: mlflowEnvironment(),
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -58,8 +70,7 @@ export async function inPython(python: string, script: URL, input: unknown, fold
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     printed += text;
   });
-  await ended(child, script.pathname, () => undefined);
-  return JSON.parse(printed);
+  return { child, printed: () => printed };
 }
 
 async function ended(child: ChildProcess, name: string, refused: () => unknown): Promise<void> {

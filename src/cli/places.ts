@@ -1,7 +1,7 @@
 /** Finds journals by what a person names: the folder of all of them, one store's, or a journal itself. */
 import { type Dirent, existsSync, readdirSync, statSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
-import { DEFAULT_JOURNAL_DIR, readHome } from '../journal/home.js';
+import { dirname, resolve } from 'node:path';
+import { DEFAULT_JOURNAL_DIR, foldersIn, readHome } from '../journal/home.js';
 import { deadLettersPath } from '../lane/dead-letters.js';
 
 export interface StorePlace {
@@ -37,13 +37,6 @@ function storePlace(home: string): StorePlace | undefined {
 /** Not by its name: somebody may have moved it. */
 function isJournal(folder: string): boolean {
   return entriesIn(folder).some((entry) => entry.isFile() && (entry.name === 'owner' || entry.name.endsWith('.journal')));
-}
-
-function foldersIn(folder: string): string[] {
-  return entriesIn(folder)
-    .filter((entry) => entry.isDirectory())
-    .map(({ name }) => join(folder, name))
-    .sort((a, b) => (basename(a) < basename(b) ? -1 : 1));
 }
 
 /** A live tracker removes folders while we look. */

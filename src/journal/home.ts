@@ -28,6 +28,19 @@ export function newJournalFolder(home: string): string {
   return join(home, `${time}-${process.pid}-${randomBytes(4).toString('hex')}`);
 }
 
+/** Folders in a folder, by name, so the oldest journal first. None if there is no such folder. */
+export function foldersIn(folder: string): string[] {
+  try {
+    const entries = fs.readdirSync(folder, { withFileTypes: true });
+    const names = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+    return names.sort().map((name) => join(folder, name));
+  } catch (error) {
+    // A live tracker removes folders while we look.
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    throw error;
+  }
+}
+
 /** Writes into a store's folder which store it is, if that isn't there. Throws what the file system throws. */
 export function describeHome(home: string, location: StoreLocation): void {
   if (readHome(home) !== undefined) return;

@@ -2,62 +2,35 @@ import type { JournalWriter } from '../journal/writer.js';
 import type { RunRequest } from './task.js';
 
 /** A run in a journal, for whoever takes its records to the store. */
-export interface JournaledRun {
+export class JournaledRun {
   readonly number: number;
-  /** The store knows it under this id. */
-  created(storeId: string): void;
+  private readonly writer: JournalWriter;
+  private readonly keepsAll: boolean;
+
+  /** `keepsAll`: what has landed stays all the same, for a store that is to get it later. */
+  constructor(writer: JournalWriter, number: number, keepsAll: boolean) {
+    this.writer = writer;
+    this.number = number;
+    this.keepsAll = keepsAll;
+  }
+
   /** How it is to be made, told again with more in it. */
-  describe(request: RunRequest): void;
-  /** Everything up to `seq` has landed, or was refused for good. */
-  settled(seq: number): void;
-  /** So has its end. */
-  finished(): void;
-}
-
-/** What has landed need not be sent again. */
-export class AcknowledgedRun implements JournaledRun {
-  readonly number: number;
-  private readonly writer: JournalWriter;
-
-  constructor(writer: JournalWriter, number: number) {
-    this.writer = writer;
-    this.number = number;
+  describe(request: RunRequest): void {
+    this.writer.describe(this.number, JSON.stringify(request));
   }
 
+  /** The store knows it under this id. */
   created(storeId: string): void {
-    this.writer.storeId(this.number, storeId);
+    if (!this.keepsAll) this.writer.storeId(this.number, storeId);
   }
 
-  describe(request: RunRequest): void {
-    this.writer.describe(this.number, JSON.stringify(request));
-  }
-
+  /** Everything up to `seq` has landed, or was refused for good. */
   settled(seq: number): void {
-    this.writer.landed(this.number, seq);
+    if (!this.keepsAll) this.writer.landed(this.number, seq);
   }
 
+  /** So has its end. */
   finished(): void {
-    this.writer.finished(this.number);
+    if (!this.keepsAll) this.writer.finished(this.number);
   }
-}
-
-/** The journal is where its records land: all of it stays, for a store that is to get it later. */
-export class OfflineRun implements JournaledRun {
-  readonly number: number;
-  private readonly writer: JournalWriter;
-
-  constructor(writer: JournalWriter, number: number) {
-    this.writer = writer;
-    this.number = number;
-  }
-
-  describe(request: RunRequest): void {
-    this.writer.describe(this.number, JSON.stringify(request));
-  }
-
-  created(): void {}
-
-  settled(): void {}
-
-  finished(): void {}
 }

@@ -10,7 +10,7 @@ import type { StoreLocation } from '../store/uri.js';
 import { Backlog } from './backlog.js';
 import type { Coalescer } from './coalescer.js';
 import type { Draft } from './drafts.js';
-import { AcknowledgedRun, type JournaledRun, OfflineRun } from './journaled-run.js';
+import { JournaledRun } from './journaled-run.js';
 import type { CallersQueue } from './run-queue.js';
 import type { LaneJournalSettings } from './task.js';
 
@@ -267,8 +267,7 @@ export class LaneJournal {
   }
 
   private journaledRun(run: number): JournaledRun {
-    const { writer } = this.opened();
-    return this.isOffline ? new OfflineRun(writer, run) : new AcknowledgedRun(writer, run);
+    return new JournaledRun(this.opened().writer, run, this.isOffline);
   }
 
   /** All or nothing: most often the last write took everything. */

@@ -143,7 +143,7 @@ export class Lane implements SettlementSource, VerdictListener {
 
   /** The store takes nothing, so far as the worker knows, and not only for a moment: nobody need wait for it at the end. */
   get isStoreAway(): boolean {
-    const since = Atomics.load(this.signals, Signal.StoreDown);
+    const since = Atomics.load(this.signals, Signal.DownSince);
     return since !== 0 && ((Date.now() - this.memory.epoch - since) | 0) >= AWAY_MS;
   }
 

@@ -1,5 +1,4 @@
-import { readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { statSync } from 'node:fs';
 import { JournalWriteError } from '../errors.js';
 import { damage } from '../journal/damage.js';
 import { OwnedJournal } from '../journal/owned-journal.js';
@@ -293,18 +292,4 @@ function lastWrite(paths: readonly string[]): number {
     }
   }
   return Math.floor(latest) || Date.now();
-}
-
-/** Every journal in a store's folder. */
-export function journalsIn(home: string): string[] {
-  try {
-    const entries = readdirSync(home, { withFileTypes: true });
-    return entries
-      .filter((entry) => entry.isDirectory())
-      .map(({ name }) => join(home, name))
-      .sort();
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
-    throw error;
-  }
 }

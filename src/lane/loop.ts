@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { MessagePort } from 'node:worker_threads';
 import { damage } from '../journal/damage.js';
+import { foldersIn } from '../journal/home.js';
 import { RingConsumer } from '../ring/consumer.js';
 import { KeyReader } from '../ring/key-table.js';
 import { RecordReader } from '../ring/record.js';
@@ -13,12 +14,12 @@ import { ConfigTags } from './config-tags.js';
 import { Delivery } from './delivery.js';
 import { Intake } from './intake.js';
 import { LaneJournal } from './lane-journal.js';
-import { journalsIn, Leftovers } from './leftovers.js';
+import { Leftovers } from './leftovers.js';
 import type { RunQueue, Step } from './run-queue.js';
 import { RunTable } from './run-table.js';
 import { Sender } from './sender.js';
 import { Signal, StopRequest, WorkerState } from './signals.js';
-import type { LaneControl, LaneTask } from './task.js';
+import type { LaneControl, LaneJournalSettings, LaneSettings, LaneTask } from './task.js';
 import { VerdictWriter } from './verdict-record.js';
 
 /** Two full SQLite batches: enough for full transactions, and what has settled is told every 50 ms or so. */
@@ -69,8 +70,8 @@ export class LaneLoop {
       retry: settings.retry,
       signals,
       watcher: {
-        down: (error, isWhole) => this.tellStore(1, isWhole, () => verdicts.down(error)),
-        up: (isWhole) => this.tellStore(0, isWhole, () => verdicts.up()),
+        down: (error, isWhole) => this.tellStore(true, isWhole, () => verdicts.down(error)),
+        up: (isWhole) => this.tellStore(false, isWhole, () => verdicts.up()),
         notice: (text) => this.notice(text),
       },
       // What waits goes to the journal, and the loop may be parked.
@@ -88,37 +89,8 @@ export class LaneLoop {
       },
     });
     const { journal } = settings;
-    if (journal !== undefined) {
-      this.journal = new LaneJournal({
-        settings: journal,
-        location: settings.location,
-        pulse: this.pulse(),
-        isOffline: settings.offline,
-        coalescer,
-        listener: {
-          cannotWrite: (error) => {
-            this.tell(() => verdicts.trouble(error));
-            this.notice(
-              `${error.message}; until it can be written again what is logged is kept in memory, as far as there is room`,
-            );
-          },
-          canWriteAgain: () => this.notice(`journal ${journal.folder} can be written again`),
-          skipped: (skipped) => this.notice(damage(skipped)),
-        },
-      });
-      if (journal.sendsLeftovers) {
-        this.leftovers = new Leftovers({
-          home: journal.home,
-          // Another tracker of this process may look there as well.
-          holder: `leftovers for ${basename(journal.folder)}`,
-          folders: journalsIn(journal.home).filter((folder) => folder !== journal.folder),
-          durability: journal.durability,
-          coalescer,
-          notice: (text) => this.notice(text),
-          onRun: (queue) => this.intake.precedes(queue),
-        });
-      }
-    }
+    if (journal !== undefined) this.journal = this.newJournal(journal, settings, coalescer);
+    if (journal?.sendsLeftovers === true) this.leftovers = this.newLeftovers(journal, coalescer);
     this.intake = new Intake({
       ring,
       record: new RecordReader(ring),
@@ -128,7 +100,7 @@ export class LaneLoop {
         verdicts,
         publish: () => this.ringBell(),
         get isGivenUp() {
-          return Atomics.load(signals, Signal.Stop) === StopRequest.GiveUp;
+          return isGivenUp();
         },
       },
       coalescer,
@@ -142,6 +114,39 @@ export class LaneLoop {
     this.sender.prepare();
     const queues = this.intake.takeOver(task.openRuns);
     this.journal?.takeOver(queues);
+  }
+
+  private newJournal(journal: LaneJournalSettings, settings: LaneSettings, coalescer: Coalescer): LaneJournal {
+    return new LaneJournal({
+      settings: journal,
+      location: settings.location,
+      pulse: this.pulse(),
+      isOffline: settings.offline,
+      coalescer,
+      listener: {
+        cannotWrite: (error) => {
+          this.tell(() => this.verdicts.trouble(error));
+          this.notice(
+            `${error.message}; until it can be written again what is logged is kept in memory, as far as there is room`,
+          );
+        },
+        canWriteAgain: () => this.notice(`journal ${journal.folder} can be written again`),
+        skipped: (skipped) => this.notice(damage(skipped)),
+      },
+    });
+  }
+
+  private newLeftovers({ home, folder: own, durability }: LaneJournalSettings, coalescer: Coalescer): Leftovers {
+    return new Leftovers({
+      home,
+      // Another tracker of this process may look there as well.
+      holder: `leftovers for ${basename(own)}`,
+      folders: foldersIn(home).filter((folder) => folder !== own),
+      durability,
+      coalescer,
+      notice: (text) => this.notice(text),
+      onRun: (queue) => this.intake.precedes(queue),
+    });
   }
 
   get control(): LaneControl {
@@ -275,8 +280,8 @@ export class LaneLoop {
     this.tell(() => this.verdicts.notice(text));
   }
 
-  private tellStore(isDown: 0 | 1, isWhole: boolean, write: () => void): void {
-    if (isWhole) Atomics.store(this.signals, Signal.StoreDown, isDown && this.clock.now());
+  private tellStore(isDown: boolean, isWhole: boolean, write: () => void): void {
+    if (isWhole) Atomics.store(this.signals, Signal.DownSince, isDown ? this.clock.now() : 0);
     this.tell(write);
     // Who waits at the end of the process need not wait for a store that is away.
     this.announce();

@@ -120,7 +120,7 @@ export class Sender {
     return await this.attempt(queue, async () => this.store.find?.(parentRunId));
   }
 
-  /** Here and not at the worker's start: a folder that was missing may be there for the next run. */
+  /** Again for whoever comes next when it failed: a folder that was missing may be there by then. */
   private opened(): Promise<void> {
     this.opening ??= this.store.open().then(
       () => {

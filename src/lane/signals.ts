@@ -24,7 +24,7 @@ export const Signal = {
   Batches: 256,
   Retries: 257,
   /** Worker: since when the store takes nothing, in milliseconds since the lane's epoch; 0: it takes what it gets. */
-  StoreDown: 288,
+  DownSince: 288,
 } as const;
 
 const SIGNAL_BYTES = 1280;

@@ -1,9 +1,6 @@
 /** What a program under load had said, and what is stored of it. */
-import type { SqlRow } from '../../src/store/sqlite/driver.js';
+import type { Rows } from '../store/database-rows.js';
 import { recordOf, runOf, TAG } from './record.js';
-
-/** A question to the database that a store writes. */
-export type Rows = (sql: string, ...values: string[]) => SqlRow[];
 
 /** Records that a program had logged, or was about to. */
 export interface Logged {

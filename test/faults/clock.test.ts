@@ -4,9 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { expect, inject, test } from 'vitest';
 import { fileOf, useChildren } from '../exit/child.js';
+import { rowsOf } from '../store/database-rows.js';
 import { newFolder } from '../store/place.js';
 import { CHILDREN } from './children.js';
-import { rowsOf } from './database-rows.js';
 import { judgeRow } from './fault-row.js';
 import { Load } from './load.js';
 

@@ -1,19 +1,12 @@
 /** What programs that died have left, sent by whoever comes next. */
-import { existsSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
 import { createTracker } from '../../src/index.js';
+import { foldersIn } from '../../src/journal/home.js';
 import { until } from '../tracker/waiting.js';
 
 /** Journals that are not all sent, in the folder `journal.dir`. */
 export function journalsIn(dir: string): string[] {
-  return foldersIn(dir).flatMap((home) => foldersIn(home));
-}
-
-function foldersIn(folder: string): string[] {
-  if (!existsSync(folder)) return [];
-  return readdirSync(folder, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory())
-    .map(({ name }) => join(folder, name));
+  return foldersIn(dir).flatMap(foldersIn);
 }
 
 /** Resolves when a new tracker of the store has sent all of it. */

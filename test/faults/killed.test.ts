@@ -5,11 +5,11 @@ import { describe, expect, inject, type TestContext, test } from 'vitest';
 import { Child, useChildren } from '../exit/child.js';
 import { randomFrom } from '../mlflow/fault-schedule.js';
 import { isLong, SEED } from '../mlflow/fault-work.js';
+import { type Rows, rowsOf } from '../store/database-rows.js';
 import { newFolder } from '../store/place.js';
-import { Account, count, judge, type Rows, type Verdict } from './account.js';
+import { Account, count, judge, type Verdict } from './account.js';
 import type { LoadPlan } from './children/load.js';
 import { CHILDREN } from './children.js';
-import { rowsOf } from './database-rows.js';
 import { judgeRow } from './fault-row.js';
 import { sendLeftovers } from './journals.js';
 

@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import { expect } from 'vitest';
 import type { TrackerOptions } from '../../src/index.js';
 import { Child, type ChildOptions } from '../exit/child.js';
+import type { Rows } from '../store/database-rows.js';
 import { newFolder } from '../store/place.js';
 import { until } from '../tracker/waiting.js';
-import { Account, count, everything, judge, type Rows, type Verdict } from './account.js';
+import { Account, count, everything, judge, type Verdict } from './account.js';
 import type { LoadPlan } from './children/load.js';
 
 /** It waits a minute for what it logged. */

@@ -4,9 +4,9 @@ import { expect, inject, onTestFailed, onTestFinished, test } from 'vitest';
 import { createTracker, HeadraceError, type Receipt, type Run, type Tracker } from '../../src/index.js';
 import { randomFrom } from '../mlflow/fault-schedule.js';
 import { isLong, SEED } from '../mlflow/fault-work.js';
+import { rowsOf } from '../store/database-rows.js';
 import { newFolder } from '../store/place.js';
 import { storeIds } from './account.js';
-import { rowsOf } from './database-rows.js';
 import { judgeRow } from './fault-row.js';
 import { RunModel } from './run-model.js';
 

@@ -4,9 +4,9 @@ import fc from 'fast-check';
 import { expect, inject, onTestFailed, onTestFinished, test } from 'vitest';
 import { createTracker, HeadraceError, LogFailuresError, type Receipt, type Run } from '../../src/index.js';
 import { isLong, SEED } from '../mlflow/fault-work.js';
+import { rowsOf } from '../store/database-rows.js';
 import { newFolder } from '../store/place.js';
 import { storeIds } from './account.js';
-import { rowsOf } from './database-rows.js';
 import { judgeRow } from './fault-row.js';
 
 const anyValue: fc.Arbitrary<unknown> = fc.oneof(

@@ -1,5 +1,5 @@
 /** What a store must hold of a run, kept in the plainest way: what was logged, by MLflow's rules. */
-import type { Rows } from './account.js';
+import type { Rows } from '../store/database-rows.js';
 
 /** MLflow stores the largest double for an infinity. */
 function stored(value: number): number {

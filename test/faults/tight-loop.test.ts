@@ -4,10 +4,9 @@ import { join } from 'node:path';
 import { expect, inject, test } from 'vitest';
 import { Child, useChildren } from '../exit/child.js';
 import { isLong } from '../mlflow/fault-work.js';
+import { type Rows, rowsOf } from '../store/database-rows.js';
 import { newFolder } from '../store/place.js';
-import type { Rows } from './account.js';
 import { CHILDREN } from './children.js';
-import { rowsOf } from './database-rows.js';
 import { judgeRow } from './fault-row.js';
 import { sendLeftovers } from './journals.js';
 

@@ -1,21 +1,30 @@
-/** The worker thread is terminated again and again while its tracker is logged to. */
+/** The worker thread dies again and again while its tracker is logged to: by termination, by an error of its own, of memory. */
+import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
 import { expect, inject, onTestFinished, test } from 'vitest';
 import { createTracker, type Receipt, type Run, type Tracker } from '../../src/index.js';
+import { fileOf, useChildren } from '../exit/child.js';
 import { randomFrom } from '../mlflow/fault-schedule.js';
 import { isLong, SEED } from '../mlflow/fault-work.js';
+import { rowsOf } from '../store/database-rows.js';
 import { newFolder } from '../store/place.js';
 import { Stored } from '../tracker/stored.js';
 import { until } from '../tracker/waiting.js';
 import { killWorker } from '../tracker/worker-threads.js';
 import { everything, judge } from './account.js';
-import { rowsOf } from './database-rows.js';
+import { CHILDREN } from './children.js';
 import { judgeRow } from './fault-row.js';
+import { Load } from './load.js';
 import { logRecord } from './record.js';
 
 const DEATHS = isLong ? 200 : 8;
 const RUNS = 2;
+/** Of each way that a worker has by itself: a life takes half a second. */
+const OWN_DEATHS = isLong ? 30 : 4;
+
+useChildren(CHILDREN);
 
 interface Target {
   readonly uri: string;
@@ -86,4 +95,34 @@ test.for(targets)('%s: a worker that dies takes records with it, or leaves them 
   const account = { runs: runs.map(({ id }) => id), begun: receipts.length };
   const { findings, ...verdict } = judge(rowsOf(path), account, everything(account), ['FINISHED']);
   judgeRow(context, { fault: 'worker killed', where, fired: deaths, logged: receipts.length, ...verdict }, findings);
+});
+
+test.for([
+  ['an error of its own', 'error', []],
+  // Of the whole program, whose other threads need less.
+  ['no memory left', 'memory', ['--max-old-space-size=96']],
+] as const)('a worker that dies of %s takes records with it, or leaves them twice', async ([what, way, flags], context) => {
+  const { url, path } = inject('server');
+  const file = join(newFolder(), 'deaths');
+  writeFileSync(file, '');
+  const program = new Load({
+    runs: RUNS,
+    group: 20,
+    perSecond: 2000,
+    options: { uri: url, experiment: 'worker deaths' },
+    child: {
+      env: {
+        NODE_OPTIONS: [...flags, `--import=${pathToFileURL(fileOf('dying-worker.ts')).href}`].join(' '),
+        DYING_BY: way,
+        DYING_FILE: file,
+        DYING_TIMES: String(OWN_DEATHS),
+      },
+    },
+  });
+  await until('the deaths', () => statSync(file).size === OWN_DEATHS, 60_000 * OWN_DEATHS);
+  await program.reaches('landed');
+  const { account, verdict } = await program.judged(rowsOf(path));
+  const { findings, ...found } = verdict;
+  const where = `MLflow server, ${what}`;
+  judgeRow(context, { fault: 'worker killed', where, fired: statSync(file).size, logged: account.begun, ...found }, findings);
 });

@@ -4,11 +4,11 @@ import { expect, inject, onTestFinished, test } from 'vitest';
 import { createTracker } from '../../src/index.js';
 import { Child, useChildren } from '../exit/child.js';
 import { isLong } from '../mlflow/fault-work.js';
+import { rowsOf } from '../store/database-rows.js';
 import { newFolder } from '../store/place.js';
 import { until } from '../tracker/waiting.js';
 import type { ContenderPlan, ContenderReport } from './children/contender.js';
 import { CHILDREN } from './children.js';
-import { rowsOf } from './database-rows.js';
 import { judgeRow } from './fault-row.js';
 
 const WRITERS = 4;

@@ -7,7 +7,7 @@ import { resolveOptions } from '../../src/options.js';
 import { openStore } from '../../src/store/open.js';
 import type { SqlRow } from '../../src/store/sqlite/driver.js';
 import type { Pulse, Store } from '../../src/store/store.js';
-import { driver } from '../store/place.js';
+import { rowsOf } from '../store/database-rows.js';
 import { MlflowServer, type ServerOptions } from './mlflow-server.js';
 import { pythonOf, pythonWithAuth } from './mlflow-versions.js';
 
@@ -53,15 +53,6 @@ export class ServerPlace {
 
   /** Straight from the server's file. */
   rows(sql: string, ...values: string[]): SqlRow[] {
-    const connection = driver.open(this.#path);
-    try {
-      connection.exec('PRAGMA busy_timeout = 10000; PRAGMA query_only = 1');
-      return connection
-        .prepare(sql)
-        .all({}, values)
-        .map((row) => ({ ...row }));
-    } finally {
-      connection.close();
-    }
+    return rowsOf(this.#path)(sql, ...values);
   }
 }

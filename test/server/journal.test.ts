@@ -1,6 +1,7 @@
 /** Journals sent to a server that fails in between: nothing is lost, nothing stands there twice. */
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { journalsIn, type LeftoverProgress } from '../../src/lane/leftovers.js';
+import { foldersIn } from '../../src/journal/home.js';
+import type { LeftoverProgress } from '../../src/lane/leftovers.js';
 import { replay } from '../../src/lane/replay.js';
 import { resolveOptions } from '../../src/options.js';
 import { newFolder } from '../journal/folder.js';
@@ -26,7 +27,7 @@ function start(served: Served, home: string): { done: Promise<Readonly<LeftoverP
   onTestFinished(() => abort.abort());
   const settings = resolveOptions({ uri: served.fake.url, retry: { minTimeout: 5, maxTimeout: 20 } }, {}, home);
   const watcher = { down: () => undefined, up: () => undefined, notice: () => undefined };
-  const done = replay({ home, folders: journalsIn(home), settings, watcher, signal: abort.signal });
+  const done = replay({ home, folders: foldersIn(home), settings, watcher, signal: abort.signal });
   return { done, abort: () => abort.abort() };
 }
 
@@ -59,7 +60,7 @@ describe('a replay', () => {
     const served = await Served.start();
     served.fake.fault({ path }, deed, 2);
     const progress = await start(served, home).done;
-    expect([progress.settled, progress.buried, journalsIn(home)]).toEqual([1000, 0, []]);
+    expect([progress.settled, progress.buried, foldersIn(home)]).toEqual([1000, 0, []]);
     expectAll(served);
   });
 
@@ -76,10 +77,10 @@ describe('a replay', () => {
       const startedAt = performance.now();
       await first.done;
       expect(performance.now() - startedAt).toBeLessThan(2000);
-      expect(journalsIn(home)).toHaveLength(2);
+      expect(foldersIn(home)).toHaveLength(2);
       await start(served, home).done;
       expectAll(served);
-      expect(journalsIn(home)).toEqual([]);
+      expect(foldersIn(home)).toEqual([]);
     },
   );
 
@@ -90,6 +91,6 @@ describe('a replay', () => {
     const both = await Promise.all([start(served, home).done, start(served, home).done]);
     expect(both.reduce((sum, { settled }) => sum + settled, 0)).toBe(1000);
     expectAll(served);
-    expect(journalsIn(home)).toEqual([]);
+    expect(foldersIn(home)).toEqual([]);
   });
 });

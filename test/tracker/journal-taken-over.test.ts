@@ -2,8 +2,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { createTracker, type Tracker } from '../../src/index.js';
-import { journalHome } from '../../src/journal/home.js';
-import { journalsIn } from '../../src/lane/leftovers.js';
+import { foldersIn, journalHome } from '../../src/journal/home.js';
 import { parseStoreUri } from '../../src/store/uri.js';
 import { newFolder } from '../journal/folder.js';
 import { Served } from '../server/served.js';
@@ -12,7 +11,7 @@ import { until } from './waiting.js';
 import { killWorker } from './worker-threads.js';
 
 function journals(dir: string, uri: string): string[] {
-  return journalsIn(journalHome(dir, parseStoreUri(uri, dir, {})));
+  return foldersIn(journalHome(dir, parseStoreUri(uri, dir, {})));
 }
 
 const RETRY = { minTimeout: 5, maxTimeout: 20 };

@@ -1,5 +1,8 @@
-import { driver } from '../store/place.js';
-import type { Rows } from './account.js';
+import type { SqlRow } from '../../src/store/sqlite/driver.js';
+import { driver } from './place.js';
+
+/** A question to the database that a store writes. */
+export type Rows = (sql: string, ...values: string[]) => SqlRow[];
 
 /** Looks into a database that others write. */
 export function rowsOf(path: string): Rows {
