@@ -74,8 +74,9 @@ export class Intake {
 
   /** Runs that were open when this worker began: the store is asked for them again. */
   takeOver(openRuns: readonly OpenRun[]): CallersQueue[] {
-    return openRuns.map(({ slot, request }) => {
+    return openRuns.map(({ slot, request, issued }) => {
       const queue = this.newQueue(slot, request);
+      queue.triedTo = issued;
       this.coalescer.push(queue, { kind: 'create', request, seq: undefined, stretch: undefined, mayExist: true });
       return queue;
     });

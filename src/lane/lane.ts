@@ -410,7 +410,7 @@ export class Lane implements SettlementSource, VerdictListener {
   private unfinishedRuns(): OpenRun[] {
     // One that has ended, and of which this thread has not taken note, would be set back to running.
     const unfinished = [...this.open].filter(([, { ledger }]) => !ledger.hasEnded);
-    return unfinished.map(([slot, { request }]) => ({ slot, request }));
+    return unfinished.map(([slot, { request, ledger }]) => ({ slot, request, issued: ledger.issued >>> 0 }));
   }
 
   hold(): void {

@@ -197,7 +197,7 @@ export class Leftovers {
     );
   }
 
-  private queueOf(one: Open, number: number, { state }: RecoveredRun): RunQueue<LeftoverAccount> {
+  private queueOf(one: Open, number: number, { state, lastSeq }: RecoveredRun): RunQueue<LeftoverAccount> {
     const { opened, storeId, landed, ended } = state;
     if (opened === undefined) throw new Error(`run ${number} of ${one.journal.writer.folder} is not opened`);
     // Our own text, from `LaneJournal`.
@@ -225,6 +225,7 @@ export class Leftovers {
     });
     const queue: RunQueue<LeftoverAccount> = new RunQueue(account, request);
     account.queue = queue;
+    queue.triedTo = lastSeq;
     queue.after = this.byId.get(request.id);
     if (request.parentRunId !== undefined) queue.parent = this.byId.get(request.parentRunId);
     // Lanes have journals of their own, so a child may be met before its parent.

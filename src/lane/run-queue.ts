@@ -1,7 +1,7 @@
 import type { HeadraceError } from '../errors.js';
 import type { BatchLimits } from '../options.js';
 import { INLINE, type KeyId, MAX_KEYS } from '../ring/key-table.js';
-import type { Position } from '../ring/layout.js';
+import { type Position, reached } from '../ring/layout.js';
 import type { Item } from '../store/store.js';
 import type { Account, CallersAccount } from './account.js';
 import type { Behind } from './backlog.js';
@@ -195,6 +195,8 @@ export class RunQueue<A extends Account = Account> {
   /** An earlier opening of the same run, whose end must be stored before this one resumes it. */
   after: RunQueue | undefined;
   ended = false;
+  /** Records up to this seq may have been sent by a worker or a process that died. Low 32 bits. */
+  triedTo: number | undefined;
   /** The run that this one is nested under, if it is of this lane: until it is made nobody knows its id in the store. */
   parent: RunQueue | undefined;
   /** The run could not be made: nothing of it will land. */
@@ -212,6 +214,11 @@ export class RunQueue<A extends Account = Account> {
     this.account = account;
     this.runId = request.id;
     this.request = request;
+  }
+
+  /** See `Batch.triedBefore`. */
+  isTried({ firstSeq }: PendingBatch): boolean {
+    return this.triedTo !== undefined && reached(this.triedTo, firstSeq);
   }
 
   /** What has to come first: an earlier opening's end, or the parent's making. */

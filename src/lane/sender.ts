@@ -138,12 +138,14 @@ export class Sender {
     if (queue.fatal !== undefined) return { failures: [], all: queue.fatal };
     if (batch.items.length === 0) return { failures: batch.refused, all: undefined };
     Atomics.add(this.signals, Signal.Batches, 1);
+    const { items } = batch;
+    const triedBefore = queue.isTried(batch);
     let outcomes: readonly Outcome[];
     try {
-      outcomes = await this.attempt(queue, () => this.store.land({ runId: storeIdOf(queue), items: batch.items }));
+      outcomes = await this.attempt(queue, () => this.store.land({ runId: storeIdOf(queue), items, triedBefore }));
     } catch (error) {
       if (!(error instanceof HeadraceError)) throw error;
-      outcomes = batch.items.map(() => error);
+      outcomes = items.map(() => error);
     }
     const failures = refusals(batch, outcomes);
     return failures.length === 0 ? LANDED : { failures, all: undefined };

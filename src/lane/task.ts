@@ -115,6 +115,8 @@ export interface ConfigRequest {
 export interface OpenRun {
   readonly slot: RunSlot;
   readonly request: RunRequest;
+  /** Seq of its last record so far. Low 32 bits. */
+  readonly issued: number;
 }
 
 export interface LaneTask {

@@ -36,6 +36,8 @@ export interface Batch {
   /** As the store knows the run: what `createRun` returned. */
   readonly runId: string;
   readonly items: readonly Item[];
+  /** A worker or a process that died may have sent items of it: that request may be done after this one. Default false. */
+  readonly triedBefore?: boolean | undefined;
 }
 
 /** `undefined`: landed (or the same param was there already). Otherwise refused for good, and why. */

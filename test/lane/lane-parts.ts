@@ -69,6 +69,7 @@ export class Caller {
   private readonly ring: RingProducer;
   private readonly verdicts: VerdictReader;
   private readonly requests = new Map<number, RunRequest>();
+  private readonly issued = new Map<number, number>();
 
   constructor(options: TrackerOptions & { dir?: string; maxBytes?: number } = {}) {
     const { dir = newFolder(), maxBytes, ...others } = options;
@@ -104,7 +105,7 @@ export class Caller {
 
   /** False: no room in the ring. */
   param(slot: number, seq: number, key: string, value: number): boolean {
-    return this.published(writeScalar(this.ring, Kind.Number, slot, INLINE, key, seq, value) >= 0);
+    return this.published(slot, seq, writeScalar(this.ring, Kind.Number, slot, INLINE, key, seq, value) >= 0);
   }
 
   config(slot: number, seq: number, path: string): boolean {
@@ -125,7 +126,7 @@ export class Caller {
   }
 
   get openRuns(): OpenRun[] {
-    return [...this.requests].map(([slot, request]) => ({ slot, request }));
+    return [...this.requests].map(([slot, request]) => ({ slot, request, issued: this.issued.get(slot) ?? 0 }));
   }
 
   /** Everything told since. */
@@ -142,12 +143,14 @@ export class Caller {
   }
 
   private put(slot: number, seq: number, kind: Kind, key: string, text: string): boolean {
-    return this.published(writeTextRecord(this.ring, kind, slot, INLINE, key, seq, text) >= 0);
+    return this.published(slot, seq, writeTextRecord(this.ring, kind, slot, INLINE, key, seq, text) >= 0);
   }
 
-  private published(isWritten: boolean): boolean {
-    if (isWritten && this.ring.publish()) this.ring.wake();
-    return isWritten;
+  private published(slot: number, seq: number, isWritten: boolean): boolean {
+    if (!isWritten) return false;
+    this.issued.set(slot, seq);
+    if (this.ring.publish()) this.ring.wake();
+    return true;
   }
 }
 

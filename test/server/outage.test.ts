@@ -207,6 +207,23 @@ describe.concurrent('a worker that dies', () => {
     },
   );
 
+  test('with a tag on its way that is done late: the later value stands', async ({ onTestFinished }) => {
+    const served = await Served.start({}, onTestFinished);
+    const tracker = served.tracker(QUICK);
+    const run = tracker.startRun();
+    await run.flush();
+    const late = served.fake.fault(LOG_BATCH, { hang: 'before applying' });
+    run.setTag('phase', 'one');
+    await until('the request', () => late.fired === 1);
+    await killWorker(tracker);
+    served.fake.afterApplying({ ...LOG_BATCH, body: '"two"' }, () => late.release());
+    await run.setTag('phase', 'two');
+    expect(served.run(await run.storeId).journal.filter((line) => line === 'tag phase=one').length).toBe(2);
+    expect(served.tags(await run.storeId)).toMatchObject({ phase: 'two' });
+    await run.end();
+    expect(served.tags(await run.storeId)).toMatchObject({ phase: 'two' });
+  });
+
   test.for(['before applying', 'after applying'] as const)(
     'with a run on its way (%s): one active run',
     async (when, { onTestFinished }) => {

@@ -63,6 +63,27 @@ describe('a server that is away', () => {
     expect(made?.params.size).toBe(2);
   });
 
+  test('and does a dead process’s last request late: what was logged after it stands', async () => {
+    const dir = newFolder();
+    const served = await Served.start();
+    const first = createTracker({ uri: served.fake.url, journal: { dir }, retry: RETRY });
+    const run = first.startRun();
+    await run.flush();
+    const late = served.fake.fault({ path: 'runs/log-batch' }, { hang: 'before applying' });
+    run.setTag('phase', 'one');
+    await until('the request', () => late.fired === 1);
+    await run.setTag('phase', 'two').durable();
+    await first.close({ timeoutMs: 100, throwOnFailure: false });
+    const left = journals(dir, served.fake.url);
+    expect(left).toHaveLength(1);
+    served.fake.afterApplying({ path: 'runs/log-batch', body: '"two"' }, () => late.release());
+    nextTracker(served, dir).startRun();
+    await until('all to be sent', () => !left.some((folder) => existsSync(folder)));
+    const id = await run.storeId;
+    expect(rows(served, id).filter((row) => row === 'tag phase=one')).toHaveLength(2);
+    expect(served.tags(id)).toMatchObject({ phase: 'two' });
+  });
+
   test('and a worker that dies meanwhile, twice: what is durable is not lost, and order is kept', async () => {
     const dir = newFolder();
     const served = await Served.start();

@@ -39,8 +39,9 @@ export class Batches {
     this.limits = limits;
   }
 
-  async land({ runId, items }: Batch): Promise<readonly Outcome[]> {
+  async land({ runId, items, triedBefore }: Batch): Promise<readonly Outcome[]> {
     const state = this.runs.state(runId);
+    if (triedBefore === true) state.doubt(items);
     const begun = this.unfinished.get(items);
     const landing =
       begun?.state === state ? begun : new Landing(this.api, this.runs, this.limits, state, await this.withServerIds(items));
@@ -190,7 +191,7 @@ class Landing {
   }
 
   private tried(request: Request): Promise<unknown> {
-    return pRetry(() => this.api.post('runs/log-batch', request.body, () => this.noteDoubt(request.places)), {
+    return pRetry(() => this.api.post('runs/log-batch', request.body, () => this.state.doubt(this.itemsAt(request.places))), {
       retries: POISON_TRIES - 1,
       minTimeout: POISON_PAUSE_MS,
       randomize: true,
@@ -232,14 +233,8 @@ class Landing {
     }
   }
 
-  private noteDoubt(places: readonly number[]): void {
-    const { doubtful } = this.state;
-    for (const place of places) {
-      const item = this.items[place];
-      if (item?.kind !== 'tag') continue;
-      const tries = doubtful.get(item.key) ?? new Set();
-      doubtful.set(item.key, tries.add(item.value));
-    }
+  private itemsAt(places: readonly number[]): Item[] {
+    return places.map((place) => this.items[place] as Item); // places are of these items
   }
 
   private isNaNRow(place: number): boolean {

@@ -1,4 +1,5 @@
 /** What the store remembers of a run between calls. */
+import type { Item } from '../store.js';
 
 /** Stored params that are remembered per run at most; for a run with more, each conflict reads them again. */
 const REMEMBERED_PARAMS = 10_000;
@@ -18,6 +19,15 @@ export class RunState {
 
   constructor(id: string) {
     this.id = id;
+  }
+
+  /** These are in a try that may be done late. */
+  doubt(items: readonly Item[]): void {
+    for (const { kind, key, value } of items) {
+      if (kind !== 'tag') continue;
+      const tries = this.doubtful.get(key) ?? new Set();
+      this.doubtful.set(key, tries.add(value));
+    }
   }
 
   /** Params don't change once they are stored, so what was read stays true. */
