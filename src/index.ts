@@ -24,6 +24,7 @@ export type {
   ParamStatus,
 } from './comparing/comparison.js';
 export { type CsvOptions, formatCsv } from './comparing/csv.js';
+export { formatHtml, type HtmlOptions } from './comparing/html.js';
 export { formatJson } from './comparing/json.js';
 export type { KeyPattern } from './comparing/key-patterns.js';
 export { formatMarkdown } from './comparing/markdown.js';
