@@ -4,7 +4,7 @@ import type { KeyId } from '../ring/key-table.js';
 import type { Item } from '../store/store.js';
 import { ParamPlaces, PendingBatch, type RunQueue, type Step, type Stretch } from './run-queue.js';
 
-/** What an item takes on the heap besides its texts, about. */
+/** What an item takes on the heap besides its texts, about. A metric's key is one text for all its values. */
 const ITEM_BYTES = 100;
 
 /** What waits in memory, about; a record more and its run goes on in the journal alone. */
@@ -94,5 +94,5 @@ export class Coalescer {
 }
 
 function heldBytes(item: Item): number {
-  return ITEM_BYTES + (item.kind === 'metric' ? 0 : 2 * item.value.length);
+  return ITEM_BYTES + (item.kind === 'metric' ? 0 : 2 * (item.key.length + item.value.length));
 }
