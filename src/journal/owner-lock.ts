@@ -43,7 +43,7 @@ export interface LockOptions {
 
 const SILENCE_MS = 10 * 60_000;
 
-/** From making a file to linking it takes no time, unless the process was killed in between. */
+/** From making a file to linking it takes no time, unless the process was killed in between. Of who can't be looked up. */
 const STALE_DRAFT_MS = 60_000;
 
 const HEAD = 'owner';
@@ -179,17 +179,16 @@ function makeWithoutLink(path: string, text: string): boolean {
 function sweep(folder: string, token: string): void {
   for (const file of fs.readdirSync(folder)) {
     const path = join(folder, file);
-    const isStray = file.startsWith(AFTER) ? file !== AFTER + token : file.startsWith(DRAFT) && isOld(path);
+    const isStray = file.startsWith(AFTER) ? file !== AFTER + token : file.startsWith(DRAFT) && isAbandoned(path);
     if (isStray) fs.rmSync(path, { force: true });
   }
 }
 
-function isOld(path: string): boolean {
-  try {
-    return Date.now() - fs.statSync(path).mtimeMs > STALE_DRAFT_MS;
-  } catch {
-    return false;
-  }
+function isAbandoned(draft: string): boolean {
+  const link = read(draft);
+  if (link === undefined) return false;
+  const { process: by, seenAt } = link;
+  return (by !== undefined && isAlive(by, seenAt) === false) || Date.now() - seenAt > STALE_DRAFT_MS;
 }
 
 function codeOf(error: unknown): unknown {

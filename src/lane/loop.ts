@@ -3,6 +3,7 @@ import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promi
 import type { MessagePort } from 'node:worker_threads';
 import { damage } from '../journal/damage.js';
 import { foldersIn } from '../journal/home.js';
+import { reasonOf } from '../journal/system-reason.js';
 import { RingConsumer } from '../ring/consumer.js';
 import { KeyReader } from '../ring/key-table.js';
 import { RecordReader } from '../ring/record.js';
@@ -141,12 +142,22 @@ export class LaneLoop {
       home,
       // Another tracker of this process may look there as well.
       holder: `leftovers for ${basename(own)}`,
-      folders: foldersIn(home).filter((folder) => folder !== own),
+      folders: this.journalsIn(home).filter((folder) => folder !== own),
       durability,
       coalescer,
       notice: (text) => this.notice(text),
       onRun: (queue) => this.intake.precedes(queue),
     });
+  }
+
+  /** A tracker whose journals have no place logs all the same; what writes there says the rest. */
+  private journalsIn(home: string): string[] {
+    try {
+      return foldersIn(home);
+    } catch (error) {
+      this.notice(`${home} can't be read: ${reasonOf(error)}; what earlier processes left there is not sent`);
+      return [];
+    }
   }
 
   get control(): LaneControl {

@@ -133,6 +133,14 @@ test('one that was killed while it took over does not keep the folder', () => {
   expect(readdirSync(folder)).toEqual(['owner']);
 });
 
+test('one that was killed before it had its lock leaves nothing, and takes nothing from one that is getting it', () => {
+  const folder = newFolder();
+  forge(folder, DEAD, { token: 'dead', file: 'owner-draft-dead' });
+  forge(folder, {}, { token: 'alive', file: 'owner-draft-alive' });
+  expect(OwnerLock.acquire(folder)?.isHeld()).toBe(true);
+  expect(readdirSync(folder).sort()).toEqual(['owner', 'owner-draft-alive']);
+});
+
 test('one that is about to take over is the owner already', () => {
   const folder = newFolder();
   forge(folder, DEAD, { token: 'first' });

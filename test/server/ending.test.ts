@@ -18,20 +18,21 @@ describe('a process that ends while the server is away', () => {
   test('does so within exitTimeoutMs and, without a journal, says how many are lost and where, but no password', async () => {
     const served = await Served.start();
     const uri = served.fake.url.replace('//', '//ada:hunter%402@');
-    const child = plays('leaves records behind', served, { uri, exitTimeoutMs: 600, durability: 'memory' });
+    const child = plays('leaves records behind', served, { uri, exitTimeoutMs: 1200, durability: 'memory' });
     await child.said('ready');
     await served.fake.goDown();
     child.say('go');
     const ended = await child.ended;
     expect([ended.code, ended.signal]).toEqual([4, null]);
-    expect(ended.endingMs).toBeGreaterThan(500);
-    expect(ended.endingMs).toBeLessThan(600 + 500 + 1500);
+    // The child's last words may be read late here, while others use both cores.
+    expect(ended.endingMs).toBeGreaterThan(700);
+    expect(ended.endingMs).toBeLessThan(1200 + 500 + 1500);
     const accepted = /accepted (\d+)/.exec(ended.stdout)?.[1];
     expect(Number(accepted)).toBe(2000);
     expect(ownLines(ended)).toEqual([
       expect.stringMatching(
         new RegExp(
-          `^headrace: 2000 of 2000 records had not landed in ${served.fake.url} within 600 ms and are lost; the store .*ECONNREFUSED`,
+          `^headrace: 2000 of 2000 records had not landed in ${served.fake.url} within 1200 ms and are lost; the store .*ECONNREFUSED`,
         ),
       ),
     ]);

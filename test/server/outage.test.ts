@@ -2,10 +2,10 @@
 import { describe, expect, test, vi } from 'vitest';
 import { FlushTimeoutError, type Receipt, RingFullError, type Run, type Tracker } from '../../src/index.js';
 import { failureOf, until } from '../tracker/waiting.js';
+import { killWorker } from '../tracker/worker-threads.js';
 import { UNAUTHENTICATED } from './refusal.js';
 import { Served } from './served.js';
 import { useWarnings } from './warnings.js';
-import { killWorker } from './worker-thread.js';
 
 const LOG_BATCH = { path: 'runs/log-batch' };
 const FOR_EVER = Number.POSITIVE_INFINITY;

@@ -1,8 +1,8 @@
 /** What a caller is told while only the journal has what was logged. */
-import { existsSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { existsSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
-import { FlushTimeoutError, type Report, StoreUnavailableError, type Tracker } from '../../src/index.js';
+import { FlushTimeoutError, JournalWriteError, type Report, StoreUnavailableError, type Tracker } from '../../src/index.js';
 import { Served } from '../server/served.js';
 import { useWarnings } from '../server/warnings.js';
 import { newFolder, Stored } from './stored.js';
@@ -102,6 +102,28 @@ describe('while the server is away', () => {
     const { journal } = await tracker.flush({ timeoutMs: 100 });
     expect([dirname(first?.journal ?? ''), dirname(second?.journal ?? '')]).toEqual([journal, journal]);
     expect(first?.journal).not.toBe(second?.journal);
+  });
+
+  test('flush and close with a journal that can’t be written reject: nobody has what is pending; and it lands behind', async () => {
+    const served = await Served.start();
+    const file = join(newFolder(), 'a file');
+    writeFileSync(file, '');
+    const tracker = served.tracker({ ...QUICK, journal: { dir: join(file, 'journals') } });
+    const troubles: Error[] = [];
+    tracker.on('error', (error) => troubles.push(error));
+    const run = tracker.startRun();
+    await run.flush();
+    await served.fake.goDown();
+    const receipt = run.logParam('k', 1);
+    expect(await failureOf(FlushTimeoutError, tracker.flush({ timeoutMs: 200 }))).toMatchObject({
+      report: { pending: 1, durable: 0, journal: undefined },
+    });
+    expect(troubles).toEqual([expect.any(JournalWriteError)]);
+    await failureOf(FlushTimeoutError, tracker.close({ timeoutMs: 200 }));
+    expect(receipt.state).toBe('accepted');
+    await served.fake.comeBack();
+    await receipt;
+    await until('the end of the run', () => served.fake.state.activeRuns().some(({ status }) => status === 'FINISHED'));
   });
 
   test('close that runs out of time resolves, lets the workers go, and the next tracker sends what it left', async () => {

@@ -8,10 +8,10 @@ import {
   type Run,
   RunDeletedError,
   RunNotFoundError,
-  type Tracker,
 } from '../../src/index.js';
 import { Served } from '../server/served.js';
 import { failureOf, pauseInPlace, until } from './waiting.js';
+import { threadsOf } from './worker-threads.js';
 
 beforeEach(forgetRunId);
 afterEach(forgetRunId);
@@ -82,7 +82,7 @@ describe('run.storeId', () => {
     const [ended, open] = [tracker.startRun(), tracker.startRun()];
     await ended.end();
     await open.flush();
-    await killWorker(tracker);
+    await threadsOf(tracker)?.threads[0]?.terminate();
     await open.logParam('k', 1);
     expect([await ended.storeId, await open.storeId]).toEqual([idThere(served, ended.id), idThere(served, open.id)]);
     expect(tracker.startRun({ runId: await open.storeId })).toBe(open);
@@ -105,7 +105,7 @@ describe('run.storeId', () => {
     const run = tracker.startRun();
     run.logParam('k', 1);
     await until('the run’s creation to be asked for', () => lost.fired > 0);
-    await killWorker(tracker);
+    await threadsOf(tracker)?.threads[0]?.terminate();
     expect(await run.storeId).toBe(idThere(served, run.id));
     await run.end();
     expect(served.fake.state.runs.size).toBe(1);
@@ -329,12 +329,3 @@ describe('errors show both ids: the program’s log has ours, MLflow’s pages h
     expect(conflict.message).not.toContain('in the store)');
   });
 });
-
-interface Internals {
-  readonly lanes: readonly { readonly pool: { readonly threads: readonly { terminate(): Promise<number> }[] } | undefined }[];
-}
-
-/** What no user can reach: the lane's worker thread. */
-async function killWorker(tracker: Tracker): Promise<void> {
-  await (tracker as unknown as Internals).lanes[0]?.pool?.threads[0]?.terminate();
-}
