@@ -29,6 +29,7 @@ export {
   ParamConflictError,
   RecordTooLargeError,
   RingFullError,
+  RunActiveError,
   RunDeletedError,
   RunNotFoundError,
   StoreUnavailableError,
