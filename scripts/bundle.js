@@ -20,7 +20,8 @@ const common = {
   sourcemap: true,
   logLevel: 'warning',
 };
-await build({ ...common, entryPoints: { 'workers/lane': 'workers/lane.ts' } });
+// On their own: the worker shares nothing with the caller's side, and of tfjs there is nothing that may not be there twice.
+await build({ ...common, entryPoints: { 'src/tfjs': 'src/tfjs.ts', 'workers/lane': 'workers/lane.ts' } });
 // Split: what both have, with its state and its classes, must be there once. In src, as it counts its paths from there.
 await build({
   ...common,
