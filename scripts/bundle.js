@@ -1,5 +1,5 @@
 // @ts-check
-// Makes dist: one file for the caller's side, one for the pool's worker, one for each command. As some sixty
+// Makes dist: a file or two for the caller's side, one for the pool's worker, one for each command. As some sixty
 // modules they took twice as long to import; what they depend on stays outside.
 import { rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -20,7 +20,15 @@ const common = {
   sourcemap: true,
   logLevel: 'warning',
 };
-await build({ ...common, entryPoints: { 'src/index': 'src/index.ts', 'workers/lane': 'workers/lane.ts' } });
+// On their own: the worker shares nothing with the caller's side, and of tfjs there is nothing that may not be there twice.
+await build({ ...common, entryPoints: { 'src/tfjs': 'src/tfjs.ts', 'workers/lane': 'workers/lane.ts' } });
+// Split: what both have, with its state and its classes, must be there once. In src, as it counts its paths from there.
+await build({
+  ...common,
+  entryPoints: { 'src/index': 'src/index.ts', 'src/fluent': 'src/fluent.ts' },
+  splitting: true,
+  chunkNames: 'src/[name]-[hash]',
+});
 // Split: a command is loaded when it is asked for.
 await build({
   ...common,

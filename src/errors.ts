@@ -421,3 +421,17 @@ export function fromWire([code, fields]: WireError): HeadraceError {
     Error.stackTraceLimit = frames;
   }
 }
+
+/** Another run is active where one was to start. Thrown by `startRun` and `withRun` of headrace/fluent; nothing was started. */
+export class RunActiveError extends HeadraceError {
+  readonly runId: string;
+
+  constructor(fields: { runId: string }) {
+    super(
+      'HEADRACE_RUN_ACTIVE',
+      `run ${fields.runId} is active; end it with endRun(), start this one inside it with { nested: true }, or give ` +
+        'each of several runs side by side its own withRun()',
+    );
+    this.runId = fields.runId;
+  }
+}

@@ -50,6 +50,7 @@ export {
   ParamConflictError,
   RecordTooLargeError,
   RingFullError,
+  RunActiveError,
   RunDeletedError,
   RunNotFoundError,
   StoreUnavailableError,

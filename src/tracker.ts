@@ -34,6 +34,11 @@ export function createTracker(options: TrackerOptions = {}): Tracker {
   return settings.enabled ? new LaneTracker(settings) : new DisabledTracker();
 }
 
+/** Ends a run and waits for it, 30 s at most. Never rejects: what was refused stays for the next report. */
+export async function endUnreported(run: Run, status: RunStatus): Promise<void> {
+  if (run instanceof LaneRun) await within(DEFAULT_FLUSH_MS, run.toFinish(status).settled);
+}
+
 class LaneTracker implements Tracker, RunHost, Exiting, LaneEvents {
   private readonly settings: Settings;
   private readonly lanes: readonly Lane[];
@@ -94,7 +99,7 @@ class LaneTracker implements Tracker, RunHost, Exiting, LaneEvents {
       result = await fn(run);
     } catch (error) {
       // What `fn` threw is what the caller must see; records refused meanwhile stay for the next report.
-      await within(DEFAULT_FLUSH_MS, run.toFinish('FAILED').settled);
+      await endUnreported(run, 'FAILED');
       throw error;
     }
     await run.end();

@@ -1,7 +1,8 @@
 // @ts-check
 import * as tf from '@tensorflow/tfjs';
 import { setThreadsCount } from '@tensorflow/tfjs-backend-wasm';
-import { CLASSES, PIXELS } from './data.js';
+import { CLASSES, PIXELS, pick } from './data.js';
+import { shuffledIndexes } from './random.js';
 import { SettingsError } from './settings.js';
 
 /** @typedef {import('./data.js').Digits} Digits */
@@ -26,58 +27,55 @@ export class Classifier {
         tf.layers.dense({
           units,
           ...(layer === 0 ? { inputDim: PIXELS } : {}),
-          activation: layer === all.length - 1 ? 'linear' : activation(model.activation),
+          activation: layer === all.length - 1 ? 'softmax' : activation(model.activation),
           kernelInitializer: tf.initializers.glorotUniform({ seed: model.seed + layer }),
         }),
       );
     });
-  }
-
-  get parameters() {
-    return this.network.countParams();
+    this.network.compile({ optimizer: this.optimizer, loss: 'categoricalCrossentropy', metrics: ['accuracy'] });
   }
 
   /**
-   * One step down the gradient. The loss is the one before the step.
-   * @param {Digits} batch
+   * Answers the share of the held-out digits that it gets right after the last epoch.
+   * @param {{ train: Digits, heldOut: Digits }} digits
+   * @param {Settings['training']} settings
+   * @param {tf.CustomCallbackArgs[]} callbacks
    */
-  train(batch) {
-    return tf.tidy(() => {
-      const { images, labels } = tensors(batch);
-      const loss = this.optimizer.minimize(() => this.loss(images, labels), true);
-      return loss?.dataSync()[0] ?? Number.NaN;
+  async train({ train, heldOut }, { epochs, batch, seed }, callbacks) {
+    const { xs, ys } = tensors(heldOut);
+    let epoch = 0;
+    // Not `fit`: that shuffles by Math.random, and a run is to be repeatable.
+    const batches = tf.data.generator(function* () {
+      epoch += 1;
+      const order = shuffledIndexes(train.count, seed + epoch);
+      for (let at = 0; at < train.count; at += batch) yield tensors(pick(train, order.slice(at, at + batch)));
     });
-  }
-
-  /** @param {Digits} digits */
-  evaluate(digits) {
-    return tf.tidy(() => {
-      const { images, labels } = tensors(digits);
-      const guesses = /** @type {tf.Tensor} */ (this.network.predict(images)).argMax(1).dataSync();
-      const right = digits.labels.reduce((count, label, index) => count + (guesses[index] === label ? 1 : 0), 0);
-      return { accuracy: right / digits.count, loss: this.loss(images, labels).dataSync()[0] ?? Number.NaN };
-    });
+    try {
+      const { history } = await this.network.fitDataset(batches, {
+        epochs,
+        validationData: [xs, ys],
+        validationBatchSize: heldOut.count,
+        verbose: 0,
+        callbacks,
+      });
+      return Number(history['val_acc']?.at(-1));
+    } finally {
+      tf.dispose([xs, ys]);
+    }
   }
 
   dispose() {
     this.network.dispose();
     this.optimizer.dispose();
   }
-
-  /**
-   * @param {tf.Tensor} images
-   * @param {tf.Tensor} labels
-   * @returns {tf.Scalar}
-   */
-  loss(images, labels) {
-    const logits = /** @type {tf.Tensor} */ (this.network.predict(images));
-    return tf.losses.softmaxCrossEntropy(labels, logits);
-  }
 }
 
 /** @param {Digits} digits */
 function tensors({ images, labels, count }) {
-  return { images: tf.tensor2d(images, [count, PIXELS]), labels: tf.oneHot(tf.tensor1d(labels, 'int32'), CLASSES) };
+  return tf.tidy(() => ({
+    xs: tf.tensor2d(images, [count, PIXELS]),
+    ys: tf.oneHot(tf.tensor1d(labels, 'int32'), CLASSES),
+  }));
 }
 
 /** @param {Settings['optimizer']} settings */

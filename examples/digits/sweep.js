@@ -1,12 +1,11 @@
 // @ts-check
 // Trains a few networks on handwritten digits and logs everything about them. From the project: npm start
 import { isAbsolute, resolve } from 'node:path';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createTracker } from 'headrace';
-import { allDigits, pick, split } from './data.js';
+import { headraceCallback } from 'headrace/tfjs';
+import { allDigits, split } from './data.js';
 import { Classifier, startTensorFlow } from './model.js';
 import { Progress } from './progress.js';
-import { shuffledIndexes } from './random.js';
 import { CONFIG_FILE, readSweep, SettingsError } from './settings.js';
 import { Stopwatch } from './stopwatch.js';
 import { resultTable } from './table.js';
@@ -64,41 +63,42 @@ async function main() {
  * @param {Progress} progress
  */
 async function trainRun(run, settings, digits, progress) {
-  const { train, heldOut } = split(digits, settings.data);
-  const { epochs, batch, seed } = settings.training;
   const classifier = new Classifier(settings);
-  logging.start();
-  run.logParam('model.parameters', classifier.parameters);
-  logging.stop();
-  let step = 0;
-  let accuracy = 0;
-  for (let epoch = 1; epoch <= epochs; epoch += 1) {
-    const order = shuffledIndexes(train.count, seed + epoch);
-    for (let at = 0; at < train.count; at += batch) {
-      const images = pick(train, order.slice(at, at + batch));
-      const stepStart = performance.now();
-      const loss = classifier.train(images);
-      const milliseconds = performance.now() - stepStart;
-      step += 1;
-      logging.start();
-      run.logMetric('train.loss', loss, step);
-      run.logMetric('train.images_per_second', (1000 * images.count) / milliseconds, step);
-      logging.stop();
-      progress.step(step, loss);
-      // A turn of the event loop, for the bar and for Ctrl-C.
-      await nextTurn();
-    }
-    const verdict = classifier.evaluate(heldOut);
-    accuracy = verdict.accuracy;
-    logging.start();
-    run.logMetrics({ epoch, 'held_out.accuracy': verdict.accuracy, 'held_out.loss': verdict.loss }, step);
-    logging.stop();
-  }
+  const toRun = logging.around(headraceCallback(run, { model: classifier.network }));
+  const toTerminal = watchBatches(run, progress);
+  const accuracy = await classifier.train(split(digits, settings.data), settings.training, [toRun, toTerminal]);
   classifier.dispose();
   logging.start();
   run.setTag('verdict', accuracy >= 0.9 ? 'good' : 'poor');
   logging.stop();
   return accuracy;
+}
+
+/**
+ * Moves the bar, and logs what TensorFlow.js does not know: how fast it is.
+ * @param {Run} run
+ * @param {Progress} progress
+ */
+function watchBatches(run, progress) {
+  let step = 0;
+  let since = 0;
+  return {
+    onBatchBegin: () => {
+      since = performance.now();
+    },
+    /**
+     * @param {number} _batch
+     * @param {{ [name: string]: number }} [logs]
+     */
+    onBatchEnd: (_batch, { size = 0, loss = 0 } = {}) => {
+      const seconds = (performance.now() - since) / 1000;
+      logging.start();
+      run.logMetric('batch.images_per_second', size / seconds, step);
+      logging.stop();
+      step += 1;
+      progress.step(step, loss);
+    },
+  };
 }
 
 /** @param {Settings} settings */
