@@ -21,10 +21,10 @@ const common = {
   logLevel: 'warning',
 };
 await build({ ...common, entryPoints: { 'src/index': 'src/index.ts', 'workers/lane': 'workers/lane.ts' } });
-// Split: a command is loaded when it is asked for.
+// Split: a command is loaded when it is asked for. The parts stand beside src, as the worker's path counts from a folder of dist.
 await build({
   ...common,
   entryPoints: { 'src/cli/main': 'src/cli/main.ts' },
   splitting: true,
-  chunkNames: 'src/cli/[name]-[hash]',
+  chunkNames: 'commands/[name]-[hash]',
 });

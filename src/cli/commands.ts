@@ -1,0 +1,30 @@
+/** The commands, each loaded only when it is asked for: help should come at once. */
+import type { Command } from './command.js';
+
+export interface Entry {
+  readonly summary: string;
+  readonly load: () => Promise<Command>;
+}
+
+export const COMMANDS: Readonly<Record<string, Entry>> = {
+  exec: {
+    summary: 'Run any command as a run',
+    load: async () => (await import('./exec-command.js')).execCommand,
+  },
+  doctor: {
+    summary: 'Look whether headrace can work here, and say what to do',
+    load: async () => (await import('./doctor-command.js')).doctorCommand,
+  },
+  journal: {
+    summary: 'List what is in journals on this machine and has not reached its store',
+    load: async () => (await import('./journal-command.js')).journalCommand,
+  },
+  sync: {
+    summary: 'Send it there',
+    load: async () => (await import('./sync-command.js')).syncCommand,
+  },
+  completion: {
+    summary: 'Print a script that completes commands and options in a shell',
+    load: async () => (await import('./completion-command.js')).completionCommand,
+  },
+};
