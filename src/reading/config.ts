@@ -30,3 +30,10 @@ export type SchemaResult<Output> =
 export function configOf(params: ReadonlyMap<string, string>, tags: ReadonlyMap<string, string>): ConfigTree {
   throw new Error(`${params.size} params and ${tags.size} tags are not read back yet`);
 }
+
+/** As the schema gives it out. */
+export async function configBy<Output>(schema: StandardSchema<Output>, tree: ConfigTree): Promise<Output> {
+  const result = await schema['~standard'].validate(tree);
+  if (result.issues === undefined) return result.value;
+  throw new Error(result.issues.map(({ message }) => message).join('; '));
+}
