@@ -7,6 +7,18 @@ export interface Entry {
 }
 
 export const COMMANDS: Readonly<Record<string, Entry>> = {
+  runs: {
+    summary: 'List runs: what varies among them, and what came of it',
+    load: async () => (await import('./runs-command.js')).runsCommand,
+  },
+  show: {
+    summary: 'Show one run: its params, its metrics, its tags',
+    load: async () => (await import('./show-command.js')).showCommand,
+  },
+  export: {
+    summary: 'Print the configuration of a run: JSON, YAML, TOML, variables or arguments',
+    load: async () => (await import('./export-command.js')).exportCommand,
+  },
   exec: {
     summary: 'Run any command as a run',
     load: async () => (await import('./exec-command.js')).execCommand,

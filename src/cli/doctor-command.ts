@@ -51,7 +51,7 @@ async function examine(uri: string): Promise<Finding[]> {
   ];
   const found = [ok(`headrace ${VERSION}`), nodeVersion(), ...switches, ...(await storeAt(uri))];
   try {
-    return [...found, ...(await journals())];
+    return [...found, ...(await journals(found))];
   } catch (error) {
     return [...found, todo(error instanceof Error ? error.message : String(error))];
   }

@@ -17,7 +17,8 @@ export function amount(count: number, what: string): string {
 
 export function size(bytes: number): string {
   if (bytes < 2 ** 20) return `${number(Math.ceil(bytes / 1024))} KiB`;
-  return `${(bytes / 2 ** 20).toLocaleString('en-US', { maximumFractionDigits: 1 })} MiB`;
+  const [unit, name] = bytes < 2 ** 30 ? [2 ** 20, 'MiB'] : [2 ** 30, 'GiB'];
+  return `${(bytes / unit).toLocaleString('en-US', { maximumFractionDigits: 1 })} ${name}`;
 }
 
 export function cut(text: string, letters: number): string {

@@ -5,13 +5,14 @@ import { amount, plain } from '../words.js';
 import { type Finding, note, ok, todo } from './finding.js';
 import { existing, freeSpace, writable } from './folder.js';
 
-/** Where what a store has not taken yet is kept, and what is left there. */
-export async function journals(): Promise<Finding[]> {
+/** Where what a store has not taken yet is kept, and what is left there. `looked`: what has been found out already. */
+export async function journals(looked: readonly Finding[]): Promise<Finding[]> {
   const dir = chosenDir(undefined);
   const folder = existing(dir);
   const permission = writable(folder, 'journals (HEADRACE_DIR)');
   if (permission.state === 'todo') return [permission];
-  const space = [permission, freeSpace(folder)];
+  // The database is often in the same folder.
+  const space = looked.some(({ what }) => what === permission.what) ? [] : [permission, freeSpace(folder)];
   if (!existsSync(dir)) return [ok(`no journal in ${dir}`), ...space];
   const stores: StoreListing[] = [];
   for (const place of findStores(dir)) stores.push(await listStore(place));

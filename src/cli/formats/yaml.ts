@@ -10,7 +10,7 @@ export function yamlText(tree: ConfigTree): string {
     compat: 'yaml-1.1',
     lineWidth: 0,
     aliasDuplicateObjects: false,
-    customTags: (tags) => [POWER_OF_TEN, ...tags],
+    customTags: (tags) => [POWER_OF_TEN, EQUALS_SIGN, ...tags],
   });
 }
 
@@ -22,4 +22,14 @@ const POWER_OF_TEN: ScalarTag = {
   test: /^-?\d\.0e[-+]\d+$/,
   resolve: Number,
   stringify: ({ value }) => String(value).replace('e', '.0e'),
+};
+
+/** A sign of YAML 1.1 that PyYAML knows and has no value for. */
+const EQUALS_SIGN: ScalarTag = {
+  tag: 'tag:yaml.org,2002:str',
+  default: true,
+  identify: (value) => value === '=',
+  test: /^=$/,
+  resolve: String,
+  stringify: () => '"="',
 };

@@ -1,0 +1,88 @@
+/** Runs side by side: one line each, with what tells them apart. */
+import type { StoredRun } from '../reading/stored-run.js';
+import { type Colours, coloursFor } from './colours.js';
+import { csvText } from './csv.js';
+import { statusText } from './status-text.js';
+import { textTable } from './text-table.js';
+import { cut, duration, plain } from './words.js';
+
+/** What fits beside each other; the others are named below. */
+const MOST_PARAMS = 8;
+const MOST_METRICS = 4;
+const CELL_LETTERS = 30;
+const ID_DIGITS = 8;
+
+/** `metrics`: those that were asked for, in their order; none: those that most of the runs have. */
+export function runsTable(runs: readonly StoredRun[], metrics: readonly string[]): string {
+  const colours = coloursFor(process.stdout);
+  const varying = varyingParams(runs);
+  const params = varying.slice(0, MOST_PARAMS);
+  const shown = metrics.length > 0 ? metrics : commonMetrics(runs).slice(0, MOST_METRICS);
+  const severalExperiments = new Set(runs.map(({ experimentId }) => experimentId)).size > 1;
+  const fixed = ['run', 'name', ...(severalExperiments ? ['experiment'] : []), 'status', 'age'];
+  const rows = runs.map((run) => [
+    plain(run.id).slice(0, ID_DIGITS),
+    cell(run.name),
+    ...(severalExperiments ? [cell(run.experimentName)] : []),
+    statusText(run.status, colours),
+    run.startTime === undefined ? '-' : duration(Date.now() - run.startTime),
+    ...params.map((key) => cell(run.params.get(key) ?? '-')),
+    ...shown.map((key) => metricText(run, key)),
+  ]);
+  const right = shown.map((_, index) => fixed.length + params.length + index);
+  const head = [...fixed, ...params, ...shown].map((title) => cell(title));
+  const [titles = '', ...lines] = textTable(head, rows, right);
+  return `${[colours.bold(titles), ...lines, ...leftOut(varying.slice(MOST_PARAMS), colours)].join('\n')}\n`;
+}
+
+/** All params and metrics, by MLflow's names of columns. */
+export function runsCsv(runs: readonly StoredRun[], metrics: readonly string[]): string {
+  const params = keysOf(runs.map((run) => run.params));
+  const shown = metrics.length > 0 ? metrics : keysOf(runs.map((run) => run.metrics));
+  const head = ['run_id', 'run_name', 'experiment', 'status', 'start_time', 'end_time'];
+  const rows = runs.map((run) => [
+    run.id,
+    run.name,
+    run.experimentName,
+    run.status,
+    timeText(run.startTime),
+    timeText(run.endTime),
+    ...params.map((key) => run.params.get(key) ?? ''),
+    ...shown.map((key) => String(run.metrics.get(key)?.value ?? '')),
+  ]);
+  return csvText([[...head, ...params.map((key) => `params.${key}`), ...shown.map((key) => `metrics.${key}`)], ...rows]);
+}
+
+export function commonMetrics(runs: readonly StoredRun[]): string[] {
+  const counts = new Map<string, number>();
+  for (const { metrics } of runs) for (const key of metrics.keys()) counts.set(key, (counts.get(key) ?? 0) + 1);
+  return [...counts].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1)).map(([key]) => key);
+}
+
+/** One that some runs have and others don't varies, too. */
+function varyingParams(runs: readonly StoredRun[]): string[] {
+  return keysOf(runs.map(({ params }) => params)).filter((key) => new Set(runs.map(({ params }) => params.get(key))).size > 1);
+}
+
+function keysOf(maps: readonly ReadonlyMap<string, unknown>[]): string[] {
+  return [...new Set(maps.flatMap((map) => [...map.keys()]))].sort();
+}
+
+function metricText(run: StoredRun, key: string): string {
+  const value = run.metrics.get(key)?.value;
+  if (value === undefined) return '-';
+  // Shorter where that says as much to a person; --json and --csv have all digits.
+  return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(6)));
+}
+
+function cell(text: string): string {
+  return cut(plain(text), CELL_LETTERS);
+}
+
+function timeText(time: number | undefined): string {
+  return time === undefined ? '' : new Date(time).toISOString();
+}
+
+function leftOut(keys: readonly string[], { faint }: Colours): string[] {
+  return keys.length === 0 ? [] : [faint(`${keys.length} more params vary (--csv has all): ${cut(plain(keys.join(', ')), 100)}`)];
+}
