@@ -469,3 +469,25 @@ function timeText(ms: number | undefined): string {
   const date = new Date(ms);
   return Number.isNaN(date.getTime()) ? String(ms) : date.toISOString();
 }
+
+/** A value of a configuration that a schema refuses. */
+export interface SchemaProblem {
+  /** Names that lead to it, joined by dots; empty: the whole configuration. */
+  readonly key: string;
+  /** The schema's. */
+  readonly message: string;
+}
+
+/** A run's configuration is not what the schema asks for. */
+export class ConfigSchemaError extends HeadraceError {
+  readonly problems: readonly SchemaProblem[];
+
+  constructor(fields: { problems: readonly SchemaProblem[] }) {
+    const told = fields.problems.map(({ key, message }) => `${key === '' ? 'as a whole' : quote(key)}: ${message}`);
+    super(
+      'HEADRACE_CONFIG_SCHEMA',
+      `the run's configuration does not fit the schema: ${told.join('; ')}; without a schema it is given out as it was logged`,
+    );
+    this.problems = fields.problems;
+  }
+}
