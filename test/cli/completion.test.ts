@@ -17,10 +17,14 @@ async function scriptOf(shell: string): Promise<string> {
 }
 
 const CASES: readonly (readonly [line: readonly string[], wanted: readonly string[], unwanted: readonly string[]])[] = [
+  [['ru'], ['runs'], ['show']],
+  [['export', '--fo'], ['--format'], ['--uri']],
+  [['export', '--format', 'y'], ['yaml'], ['json']],
+  [['runs', '--'], ['--limit', '--order', '--help'], ['--format']],
   [['completion', ''], ['bash', 'zsh', 'fish'], ['--help']],
-  [['help', 'do'], ['doctor'], ['sync']],
+  [['help', 'do'], ['doctor'], ['runs']],
   [['exec', '--', 'train', '--'], [], ['--param']],
-  [['exec', '--name', ''], [], ['--param']],
+  [['exec', '--name', ''], [], ['--param', 'runs']],
 ];
 
 describe.skipIf(!isThere('bash'))('bash', () => {
