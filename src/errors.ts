@@ -358,6 +358,16 @@ export class LogFailuresError extends AggregateError {
   }
 }
 
+/** `compareRuns` was given no run. */
+export class NoRunsError extends HeadraceError {
+  constructor() {
+    super(
+      'HEADRACE_NO_RUNS',
+      'there are no runs to compare: got 0, expected at least 1; check the ids or the filter that chose them',
+    );
+  }
+}
+
 /** Text of a key or value for a message: quoted, and cut where it would flood a terminal. */
 export function quote(text: string): string {
   const limit = 200;

@@ -11,6 +11,26 @@ export type {
   TrackerEvents,
   TrackerStats,
 } from './api.js';
+export { type CompareOptions, compareRuns } from './comparing/compare-runs.js';
+export type {
+  ComparedMetric,
+  ComparedParam,
+  ComparedRun,
+  Comparison,
+  Correlation,
+  Curve,
+  Goal,
+  MetricSummary,
+  ParamStatus,
+} from './comparing/comparison.js';
+export { type CsvOptions, formatCsv } from './comparing/csv.js';
+export { formatHtml, type HtmlOptions } from './comparing/html.js';
+export { formatJson } from './comparing/json.js';
+export type { KeyPattern } from './comparing/key-patterns.js';
+export { formatMarkdown } from './comparing/markdown.js';
+export { nestedParams, type ParamNode } from './comparing/param-tree.js';
+export type { FormatOptions } from './comparing/sections.js';
+export { formatTable, type TableOptions } from './comparing/table.js';
 export {
   AmbiguousRunError,
   BatchRefusedError,
@@ -27,6 +47,7 @@ export {
   JournalRecordTooLargeError,
   JournalWriteError,
   LogFailuresError,
+  NoRunsError,
   OptionError,
   ParamConflictError,
   RecordTooLargeError,
