@@ -15,6 +15,10 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: 'Show one run: its params, its metrics, its tags',
     load: async () => (await import('./show-command.js')).showCommand,
   },
+  compare: {
+    summary: 'Compare runs: table, Markdown, CSV, JSON, or a page with pictures',
+    load: async () => (await import('./compare-command.js')).compareCommand,
+  },
   export: {
     summary: 'Print the configuration of a run: JSON, YAML, TOML, variables or arguments',
     load: async () => (await import('./export-command.js')).exportCommand,
@@ -22,6 +26,10 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   exec: {
     summary: 'Run any command as a run',
     load: async () => (await import('./exec-command.js')).execCommand,
+  },
+  reproduce: {
+    summary: 'Run a command with the configuration of an earlier run, and compare',
+    load: async () => (await import('./reproduce-command.js')).reproduceCommand,
   },
   doctor: {
     summary: 'Look whether headrace can work here, and say what to do',

@@ -23,9 +23,12 @@ Where the runs are: --uri, else MLFLOW_TRACKING_URI, else sqlite:///mlflow.db
 
 Examples:
   headrace exec --param lr=0.01 -- python train.py
+  headrace runs "metrics.accuracy > 0.9" --order "metrics.accuracy DESC"
+  headrace compare brisk-otter-1 calm-lake-7 --only-different
+  headrace export brisk-otter-1 --format yaml > config.yaml
   headrace help sync
 
-Exit codes: 0 done, 1 failed, 2 misused; exec ends as its command does.
+Exit codes: 0 done, 1 failed, 2 misused; exec and reproduce end as their command does.
 `;
 
 // Whoever reads only the first lines (head, less) has what was wanted.

@@ -6,7 +6,7 @@ import { isTree, leafText } from './config-leaves.js';
 import { sparkline } from './sparkline.js';
 import { statusText } from './status-text.js';
 import { textTable } from './text-table.js';
-import { amount, cut, duration, number, plain } from './words.js';
+import { amount, cut, duration, figure, number, plain } from './words.js';
 
 const LINE_LETTERS = 200;
 
@@ -66,7 +66,7 @@ function range(history: readonly MetricPoint[]): string {
   // Not by Math.min of all: a history may have more values than a call has room for.
   const least = finite.reduce((a, b) => Math.min(a, b));
   const most = finite.reduce((a, b) => Math.max(a, b));
-  return `${least} to ${most}, ${amount(history.length, 'value')}`;
+  return `${figure(least)} to ${figure(most)}, ${amount(history.length, 'value')}`;
 }
 
 function pairLines(pairs: readonly (readonly [key: string, value: string])[]): string[] {

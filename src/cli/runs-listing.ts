@@ -4,7 +4,7 @@ import { type Colours, coloursFor } from './colours.js';
 import { csvText } from './csv.js';
 import { statusText } from './status-text.js';
 import { textTable } from './text-table.js';
-import { cut, duration, plain } from './words.js';
+import { cut, duration, figure, plain } from './words.js';
 
 /** What fits beside each other; the others are named below. */
 const MOST_PARAMS = 8;
@@ -70,9 +70,7 @@ function keysOf(maps: readonly ReadonlyMap<string, unknown>[]): string[] {
 
 function metricText(run: StoredRun, key: string): string {
   const value = run.metrics.get(key)?.value;
-  if (value === undefined) return '-';
-  // Shorter where that says as much to a person; --json and --csv have all digits.
-  return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(6)));
+  return value === undefined ? '-' : figure(value);
 }
 
 function cell(text: string): string {

@@ -11,6 +11,11 @@ export function number(value: number): string {
   return value.toLocaleString('en-US');
 }
 
+/** Shorter where that says as much to a person. */
+export function figure(value: number): string {
+  return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(6)));
+}
+
 export function amount(count: number, what: string): string {
   return `${number(count)} ${what}${count === 1 ? '' : 's'}`;
 }

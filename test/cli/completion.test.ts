@@ -20,6 +20,7 @@ const CASES: readonly (readonly [line: readonly string[], wanted: readonly strin
   [['ru'], ['runs'], ['show']],
   [['export', '--fo'], ['--format'], ['--uri']],
   [['export', '--format', 'y'], ['yaml'], ['json']],
+  [['reproduce', '--as', ''], ['file', 'env', 'args'], ['json']],
   [['runs', '--'], ['--limit', '--order', '--help'], ['--format']],
   [['completion', ''], ['bash', 'zsh', 'fish'], ['--help']],
   [['help', 'do'], ['doctor'], ['runs']],
