@@ -1,10 +1,11 @@
 /** Runs side by side: one line each, with what tells them apart. */
+import { stripVTControlCharacters } from 'node:util';
 import type { StoredRun } from '../reading/stored-run.js';
 import { type Colours, coloursFor } from './colours.js';
 import { csvText } from './csv.js';
 import { statusText } from './status-text.js';
 import { textTable } from './text-table.js';
-import { cut, duration, figure, plain } from './words.js';
+import { amount, cut, duration, figure, plain } from './words.js';
 
 /** What fits beside each other; the others are named below. */
 const MOST_PARAMS = 8;
@@ -12,12 +13,24 @@ const MOST_METRICS = 4;
 const CELL_LETTERS = 30;
 const ID_DIGITS = 8;
 
-/** `metrics`: those that were asked for, in their order; none: those that most of the runs have. */
-export function runsTable(runs: readonly StoredRun[], metrics: readonly string[]): string {
+/** `metrics`: those that were asked for, in their order; none: those that most of the runs have. `width`: of the terminal. */
+export function runsTable(runs: readonly StoredRun[], metrics: readonly string[], width: number = terminalWidth()): string {
   const colours = coloursFor(process.stdout);
   const varying = varyingParams(runs);
-  const params = varying.slice(0, MOST_PARAMS);
   const shown = metrics.length > 0 ? metrics : commonMetrics(runs).slice(0, MOST_METRICS);
+  for (let count = Math.min(MOST_PARAMS, varying.length); ; count--) {
+    const lines = tableLines(runs, varying.slice(0, count), shown, colours);
+    if (count > 0 && lines.some((line) => stripVTControlCharacters(line).length > width)) continue;
+    return `${[...lines, ...leftOut(varying.slice(count), colours)].join('\n')}\n`;
+  }
+}
+
+function tableLines(
+  runs: readonly StoredRun[],
+  params: readonly string[],
+  metrics: readonly string[],
+  colours: Colours,
+): string[] {
   const severalExperiments = new Set(runs.map(({ experimentId }) => experimentId)).size > 1;
   const fixed = ['run', 'name', ...(severalExperiments ? ['experiment'] : []), 'status', 'age'];
   const rows = runs.map((run) => [
@@ -27,12 +40,15 @@ export function runsTable(runs: readonly StoredRun[], metrics: readonly string[]
     statusText(run.status, colours),
     run.startTime === undefined ? '-' : duration(Date.now() - run.startTime),
     ...params.map((key) => cell(run.params.get(key) ?? '-')),
-    ...shown.map((key) => metricText(run, key)),
+    ...metrics.map((key) => metricText(run, key)),
   ]);
-  const right = shown.map((_, index) => fixed.length + params.length + index);
-  const head = [...fixed, ...params, ...shown].map((title) => cell(title));
-  const [titles = '', ...lines] = textTable(head, rows, right);
-  return `${[colours.bold(titles), ...lines, ...leftOut(varying.slice(MOST_PARAMS), colours)].join('\n')}\n`;
+  const right = metrics.map((_, index) => fixed.length + params.length + index);
+  const [titles = '', ...lines] = textTable([...fixed, ...params, ...metrics].map(cell), rows, right);
+  return [colours.bold(titles), ...lines];
+}
+
+function terminalWidth(): number {
+  return process.stdout.isTTY ? process.stdout.columns : Number.POSITIVE_INFINITY;
 }
 
 /** All params and metrics, by MLflow's names of columns. */
@@ -82,5 +98,11 @@ function timeText(time: number | undefined): string {
 }
 
 function leftOut(keys: readonly string[], { faint }: Colours): string[] {
-  return keys.length === 0 ? [] : [faint(`${keys.length} more params vary (--csv has all): ${cut(plain(keys.join(', ')), 100)}`)];
+  return keys.length === 0
+    ? []
+    : [
+        faint(
+          `${amount(keys.length, 'param')} more ${keys.length === 1 ? 'varies' : 'vary'} (--csv has all): ${cut(plain(keys.join(', ')), 100)}`,
+        ),
+      ];
 }

@@ -2,8 +2,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { runsTable } from '../../src/cli/runs-listing.js';
 import { sparkline } from '../../src/cli/sparkline.js';
 import { duration } from '../../src/cli/words.js';
+import { openRuns } from '../../src/reading/open-runs.js';
+import type { StoredRun } from '../../src/reading/stored-run.js';
 import { Served } from '../server/served.js';
 import { Stored } from '../tracker/stored.js';
 import { headrace, type Said } from './command.js';
@@ -58,6 +61,22 @@ describe('runs', () => {
       [place.ids['brisk-otter-2']?.slice(0, 8), 'brisk-otter-2', 'FINISHED', '0.01', '0.59', '0.1'],
       [place.ids['calm-lake-1']?.slice(0, 8), 'calm-lake-1', 'FINISHED', '0.1', '0.5', '0.1'],
     ]);
+  });
+
+  test('a narrow terminal breaks the lines, or what found no room is not told', async () => {
+    const { stored } = await made();
+    await using runs = openRuns(stored.uri);
+    const found: StoredRun[] = [];
+    for await (const run of runs.searchRuns()) found.push(run);
+    const table = runsTable(found, ['loss'], 70);
+    expect(
+      table
+        .split('\n')
+        .slice(0, -2)
+        .filter((line) => line.length > 70),
+    ).toEqual([]);
+    expect(table).toMatch(/^run +name +experiment +status +age +flag +loss\n/);
+    expect(table).toMatch(/\n2 params more vary \(--csv has all\): optimizer\.lr, optimizer\.name\n$/);
   });
 
   test('filter, order, limit or metric is not heard', async () => {
