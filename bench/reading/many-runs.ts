@@ -2,7 +2,7 @@ import Database from 'better-sqlite3';
 import { SqliteStore } from '../../src/store/sqlite/sqlite-store.js';
 import { VERSION } from '../../src/version.js';
 
-export const OPTIMIZERS = ['adam', 'sgd', 'rmsprop', 'adagrad', 'lion'] as const;
+const OPTIMIZERS = ['adam', 'sgd', 'rmsprop', 'adagrad', 'lion'] as const;
 const STATUSES = ['FINISHED', 'FINISHED', 'FINISHED', 'FAILED'] as const;
 const START = 1_700_000_000_000;
 

@@ -46,7 +46,7 @@ const CASES: readonly Case[] = [
       rest: "ORDER BY (SELECT value FROM latest_metrics m WHERE m.key = 'accuracy' AND m.run_uuid = r.run_uuid) DESC, r.start_time DESC, r.run_uuid LIMIT 20",
     },
   },
-  { search: { filter: "run_id = 'none'" }, byHand: { where: "r.run_uuid = 'none'" } },
+  { search: { filter: "params.optimizer.name = 'none'" }, byHand: { where: param('optimizer.name', "value = 'none'") } },
   { search: {}, byHand: { where: 'TRUE' } },
 ];
 

@@ -100,7 +100,7 @@ describe.each(SERVERS)('MLflow %s', (version) => {
       for (const asked of [id, id.slice(0, 12), own]) expect((await runs.getRun(asked)).id).toBe(id);
       expect((await runs.getRun('run 12')).name).toBe('run 12');
       await expect(runs.getRun('run 1')).rejects.toMatchObject({ code: 'HEADRACE_AMBIGUOUS_RUN' });
-      await expect(runs.getRun('0'.repeat(32))).rejects.toMatchObject({ code: 'HEADRACE_RUN_NOT_FOUND' });
+      await expect(runs.getRun('f'.repeat(32))).rejects.toMatchObject({ code: 'HEADRACE_RUN_NOT_FOUND' });
       for (const [key, point] of logged?.metrics ?? []) expect(await runs.metricHistory(id, key)).toEqual([point]);
     }
   });

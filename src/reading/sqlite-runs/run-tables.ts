@@ -158,11 +158,21 @@ function numberOrNone(value: SqlRow[string] | undefined): number | undefined {
 
 /** By run. */
 function textsOf(rows: readonly SqlRow[]): ReadonlyMap<string, ReadonlyMap<string, string>> {
+  // Most runs have the keys of the one before: to sort those of every run would take as long as to read them.
+  let keys: readonly string[] = [];
+  let sorted: readonly string[] = [];
   return new Map(
     rows.map(({ id, texts }) => {
       // SQLite made it: an object of texts, and null where MLflow's table holds NULL.
       const byKey = JSON.parse(String(texts)) as Readonly<Record<string, string | null>>;
-      return [String(id), inKeyOrder(Object.entries(byKey).map(([key, value]) => [key, value ?? '']))];
+      const own = Object.keys(byKey);
+      if (own.length !== keys.length || own.some((key, i) => key !== keys[i])) {
+        keys = own;
+        sorted = own.toSorted();
+      }
+      const map = new Map<string, string>();
+      for (const key of sorted) map.set(key, byKey[key] ?? '');
+      return [String(id), map];
     }),
   );
 }
