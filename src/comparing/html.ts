@@ -72,7 +72,7 @@ function defaultTitle({ runs }: Comparison): string {
 }
 
 function chosenMetric({ metrics }: Comparison, name: string | undefined): ComparedMetric | undefined {
-  if (name === undefined) return [...metrics].sort((a, b) => promise(b) - promise(a))[0];
+  if (name === undefined) return [...metrics].sort((a, b) => relevance(b) - relevance(a))[0];
   const found = metrics.find(({ key }) => key === name);
   if (found !== undefined) return found;
   const known = metrics.slice(0, 20).map(({ key }) => quote(key));
@@ -83,8 +83,8 @@ function chosenMetric({ metrics }: Comparison, name: string | undefined): Compar
   });
 }
 
-/** How much a metric says about the outcome. `sort` keeps the order of those that promise the same. */
-function promise({ key, summaries }: ComparedMetric): number {
+/** How much a metric says about the outcome. `sort` keeps the order of those that say the same. */
+function relevance({ key, summaries }: ComparedMetric): number {
   const runs = summaries.filter((summary) => (summary?.best ?? null) !== null).length;
   if (key.startsWith('system/')) return runs - summaries.length;
   return runs + (/(?:^|[^a-z])(?:val|valid|validation|test|eval)/i.test(key) ? 0.5 : 0);

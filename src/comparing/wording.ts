@@ -35,9 +35,10 @@ export function durationText({ startTime, endTime }: ComparedRun): string {
   return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} m`;
 }
 
-export function countsText({ params, varying, metrics }: Comparison): string {
+export function countsText({ runs, params, varying, metrics }: Comparison): string {
   return [
-    `${amount(params.length, 'param')}, ${varying.length} of them ${varying.length === 1 ? 'varies' : 'vary'}`,
+    amount(params.length, 'param') +
+      (runs.length === 1 ? '' : `, ${varying.length} of them ${varying.length === 1 ? 'varies' : 'vary'}`),
     amount(metrics.length, 'metric'),
   ].join(' · ');
 }

@@ -34,7 +34,8 @@ p{margin:0 0 12px}
 small{display:block;font-size:11px;font-weight:400;color:var(--soft)}
 .picture{margin:0}
 .picture svg{display:block;max-width:100%;height:auto;font-size:11.5px}
-#parallel svg{margin:0 auto}
+#parallel{overflow-x:auto}
+#parallel svg{margin:0 auto;min-width:780px}
 .curves{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,480px),1fr));gap:26px 28px}
 .curve figcaption{margin-bottom:4px}
 .curve b{color:var(--ink);font-weight:600;margin-right:.5em;overflow-wrap:anywhere}
@@ -121,7 +122,10 @@ thead th,.first{position:static}
 #params thead th{min-width:0}
 #params th,#params td{padding-left:5px;padding-right:5px}
 #params .first{min-width:10em}
-thead th,.nowrap{white-space:normal}
+thead th{white-space:normal}
+#runs thead th{overflow-wrap:anywhere}
+#parallel{overflow:visible}
+#parallel svg{min-width:0}
 .first{min-width:10em;background:none}
 small{font-size:6.5pt}
 details.all:not([open]){display:none}
