@@ -54,7 +54,7 @@ export function atMostOne(command: string, words: readonly string[], what: strin
 
 export function exactlyOne(command: string, words: readonly string[], what: string): string {
   const word = atMostOne(command, words, what);
-  if (word === undefined) throw misuse(command, `name a ${what}`);
+  if (word === undefined || word === '') throw misuse(command, `name a ${what}`);
   return word;
 }
 

@@ -21,6 +21,7 @@ Options:
   --order <key>       Which come first, such as "metrics.accuracy DESC"; may be given several times
   --limit <n>         At most so many of them. Default: ${LIMIT}; 0: all
   --only-different    Leave out the params that are equal in all
+  --nested            Params as the tree that they were logged as, and not by their whole keys
   --ignore <pattern>  Leave out keys, such as "data.*"; may be given several times
   --markdown          For a page or an issue, instead of a table
   --csv, --json       For another program
@@ -43,6 +44,7 @@ const OPTIONS = {
   order: { type: 'string', multiple: true },
   limit: { type: 'string' },
   'only-different': { type: 'boolean' },
+  nested: { type: 'boolean' },
   ignore: { type: 'string', multiple: true },
   markdown: { type: 'boolean' },
   csv: { type: 'boolean' },
@@ -61,6 +63,7 @@ export const compareCommand: Command = {
     const { filter, experiment, order: orderBy, ignore, 'only-different': onlyDifferent } = values;
     const isSearch = filter !== undefined || experiment !== undefined || orderBy !== undefined || values.limit !== undefined;
     if (isSearch === words.length > 0) throw misuse('compare', 'name runs, or choose them with --filter or --experiment');
+    if (words.length === 1) throw misuse('compare', `name a second run besides ${words[0]}`);
     const most = count('compare', 'limit', values.limit, LIMIT);
     await using runs = openRuns(values.uri);
     const chosen: StoredRun[] = [];
@@ -69,7 +72,9 @@ export const compareCommand: Command = {
     if (isSearch) for await (const run of runs.searchRuns(search)) chosen.push(run);
     const comparison = await compareRuns(chosen, { ignore });
     if (values.html !== undefined) await writeReport(values.html, comparison);
-    process.stdout.write(await textOf(comparison, formats[0], { onlyDifferent }));
+    process.stdout.write(
+      await textOf(comparison, formats[0], { onlyDifferent, view: values.nested === true ? 'nested' : 'flat' }),
+    );
     return 0;
   },
 };
@@ -78,7 +83,7 @@ export const compareCommand: Command = {
 async function textOf(
   comparison: Comparison,
   format: 'markdown' | 'csv' | 'json' | undefined,
-  options: { readonly onlyDifferent: boolean | undefined },
+  options: { readonly onlyDifferent: boolean | undefined; readonly view: 'nested' | 'flat' },
 ): Promise<string> {
   switch (format) {
     case 'markdown':

@@ -20,6 +20,8 @@ describe('a command line', () => {
     [['runs', '--limit=many'], /--limit is a whole number, got "many"/],
     [['export', 'a', '--format', 'ymal'], /--format is json, yaml, toml, env, args; got "ymal"\. Did you mean yaml\?/],
     [['export'], /name a run\. See headrace export --help\n$/],
+    [['show', ''], /name a run/],
+    [['compare', 'a'], /name a second run besides a/],
     [['compare'], /name runs, or choose them with --filter/],
     [['exec'], /name a command after --/],
     [['exec', 'python', 'train.py'], /the command comes after --: headrace exec -- python train\.py/],
