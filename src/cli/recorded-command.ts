@@ -80,17 +80,17 @@ export async function record(asked: RecordedCommand): Promise<Recorded> {
   process.stderr.write(`headrace: run ${name} (${storeId}) in ${settings.location.display}\n`);
   const end = await runChild(command, { ...process.env, ...environmentOf(asked, settings, storeId), ...env });
   if (end.how === 'not started') process.stderr.write(`headrace: ${end.reason}\n`);
-  try {
-    await asked.after?.(run, storeId);
-    run.setTags(tagsOf(end));
-    await run.end(statusOf(end));
-    await tracker.close();
-    return { end, storeId, recorded: 0 };
-  } catch (error) {
+  let recorded = 0;
+  // Whatever goes wrong with the record, the run gets its end, and the caller the command's exit code.
+  const tell = (error: unknown): void => {
     process.stderr.write(`headrace: ${error instanceof Error ? error.message : String(error)}\n`);
-    await tracker.close({ throwOnFailure: false }).catch(() => undefined);
-    return { end, storeId, recorded: FAILED };
-  }
+    recorded = FAILED;
+  };
+  await asked.after?.(run, storeId).catch(tell);
+  run.setTags(tagsOf(end));
+  await run.end(statusOf(end)).catch(tell);
+  await tracker.close().catch(tell);
+  return { end, storeId, recorded };
 }
 
 /** The id in the store, once the run is there. */

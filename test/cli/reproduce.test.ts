@@ -2,8 +2,10 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { Served } from '../server/served.js';
 import { Stored } from '../tracker/stored.js';
-import { headrace, type Said } from './command.js';
+import { until } from '../tracker/waiting.js';
+import { Called, headrace, type Said } from './command.js';
 
 const INDEX = fileURLToPath(new URL('../../dist/src/index.js', import.meta.url));
 const NODE = process.execPath;
@@ -111,6 +113,29 @@ test('the exit code is lost on the way, or the run’s end', async () => {
   const { code, stderr } = await reproduce(place, ['first', '--', NODE, '-e', 'process.exit(9)']);
   expect([code, later(place).status]).toEqual([9, 'FAILED']);
   expect(stderr).toContain('FAILED');
+});
+
+test('the run has another end than the command when it can’t be read', async () => {
+  const served = await Served.start();
+  const tracker = served.tracker();
+  const run = tracker.startRun({ name: 'first', params: { lr: 0.1 } });
+  const id = await run.storeId;
+  await tracker.close();
+  const [begun, go] = [join(served.journals, 'begun'), join(served.journals, 'go')];
+  const program = `const fs = require('fs'); fs.writeFileSync(${JSON.stringify(begun)}, '');
+    setInterval(() => { if (fs.existsSync(${JSON.stringify(go)})) process.exit(9); }, 20)`;
+  const called = new Called(served.journals, ['reproduce', id, '--uri', served.fake.url, '--', NODE, '-e', program]);
+  await until('the command to start', () => existsSync(begun));
+  const gone = JSON.stringify({ error_code: 'RESOURCE_DOES_NOT_EXIST', message: 'gone' });
+  served.fake.fault({ path: 'runs/get' }, { answer: { status: 404, body: gone } }, 1000);
+  served.fake.fault({ path: 'runs/search' }, { answer: {} }, 1000);
+  writeFileSync(go, '');
+  const { code, stderr } = await called.ended;
+  expect([code, stderr]).toEqual([9, expect.stringMatching(/headrace: no comparison: /)]);
+  expect(served.fake.state.activeRuns().map(({ id: each, status }) => [each === id, status])).toEqual([
+    [true, 'FINISHED'],
+    [false, 'FAILED'],
+  ]);
 });
 
 test('a wrong name passes, or has no near one', async () => {
