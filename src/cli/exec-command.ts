@@ -3,7 +3,6 @@ import { readConfigFile } from '../params/config-file.js';
 import type { ConfigValue } from '../reading/config.js';
 import { type Command, misuse, parseLine, seconds, splitCommand } from './command.js';
 import { paramWords } from './param-words.js';
-import { endAs, record } from './recorded-command.js';
 
 const WAIT_SECONDS = 30;
 
@@ -59,6 +58,8 @@ export const execCommand: Command = {
     const { name, experiment, uri, 'param-file': files = [] } = values;
     const params = paramWords('exec', 'param', values.param ?? []);
     for (const file of files) checkFile(file, params);
+    // With it come the tracker and its worker, which help has no use for.
+    const { endAs, record } = await import('./recorded-command.js');
     const recorded = await record({
       command,
       uri,

@@ -1,5 +1,4 @@
 import { compareRuns } from '../comparing/compare-runs.js';
-import { formatTable } from '../comparing/table.js';
 import { SEPARATOR_TAG } from '../params/type-tag.js';
 import type { ConfigTree } from '../reading/config.js';
 import { openRuns } from '../reading/open-runs.js';
@@ -10,7 +9,7 @@ import { findRun } from './find-run.js';
 import { type Handed, handAsArguments, handAsFile, handAsVariables } from './handed-config.js';
 import { nearest } from './nearest.js';
 import { paramWords } from './param-words.js';
-import { endAs, type Recorded, record } from './recorded-command.js';
+import type { Recorded } from './recorded-command.js';
 import { plain } from './words.js';
 
 const WAIT_SECONDS = 30;
@@ -76,6 +75,8 @@ export const reproduceCommand: Command = {
     if (command.length === 0) throw misuse('reproduce', 'name a command after --');
     const { uri, name } = values;
 
+    // With it come the tracker and its worker, which help has no use for.
+    const { endAs, record } = await import('./recorded-command.js');
     const earlier = await runOf(uri, word);
     for (const key of changes.keys()) checkKey(key, earlier);
     const config = changed(earlier.config(), changes);
@@ -137,6 +138,7 @@ async function tellDifference(uri: string | undefined, ...ids: string[]): Promis
   try {
     await using runs = openRuns(uri);
     const both = await Promise.all(ids.map((id) => runs.getRun(id)));
+    const { formatTable } = await import('../comparing/table.js');
     const comparison = await compareRuns(both, { curvePoints: 0 });
     process.stderr.write(`\n${await formatTable(comparison, { onlyDifferent: true })}`);
   } catch (error) {
