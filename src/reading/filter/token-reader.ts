@@ -66,7 +66,8 @@ export class TokenReader {
   }
 
   error(token: Token, expected: string, perhaps?: string): FilterError {
-    const found = token.kind === 'end' ? 'its end' : quote(this.text.slice(token.at, token.end));
+    const shown = quote(this.text.slice(token.at, token.end));
+    const found = token.kind === 'end' ? 'its end' : token.kind === 'open' ? `${shown}, a quote without its end` : shown;
     return new FilterError({ part: this.part, text: this.text, position: token.at + 1, found, expected, nearest: perhaps });
   }
 
