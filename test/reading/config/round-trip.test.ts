@@ -13,11 +13,13 @@ import {
   type TrackerOptions,
 } from '../../../src/index.js';
 import { foldersIn } from '../../../src/journal/home.js';
+import type { LeftoverProgress } from '../../../src/lane/leftovers.js';
 import { replay } from '../../../src/lane/replay.js';
 import { resolveOptions } from '../../../src/options.js';
 import { typeTagKey } from '../../../src/params/type-tag.js';
 import { type ConfigTree, configOf } from '../../../src/reading/config.js';
 import { newFolder } from '../../journal/folder.js';
+import type { HeldRun } from '../../server/mlflow-state.js';
 import { Served } from '../../server/served.js';
 import { rowsOf } from '../../store/database-rows.js';
 import { Stored } from '../../tracker/stored.js';
@@ -213,25 +215,48 @@ describe('records with a tag', () => {
     expect(await run.end('FINISHED', { throwOnFailure: false })).toMatchObject({ accepted: 2, landed: 1 });
   });
 
-  test('outlive the process in a journal', async () => {
+  /** What a process left behind while the server was away, sent by another one. */
+  async function sentLater(
+    log: (run: Run) => readonly Receipt[],
+    meanwhile?: (run: HeldRun) => void,
+  ): Promise<{ progress: Readonly<LeftoverProgress>; held: HeldRun }> {
     const served = await Served.start();
     const tracker = served.tracker({ retry: { minTimeout: 5, maxTimeout: 20 } });
     const run = tracker.startRun();
-    await run.flush();
+    const held = served.run(await run.storeId);
     await served.fake.goDown();
-    const receipts = [run.logParam('before', 1), run.logParams(strings), run.logMetric('loss', 1), run.logParam('b', 5n)];
-    await Promise.all(receipts.map((receipt) => receipt.durable()));
+    await Promise.all(log(run).map((receipt) => receipt.durable()));
     await tracker.close({ timeoutMs: 200, throwOnFailure: false });
+    meanwhile?.(held);
     await served.fake.comeBack();
     const [home = ''] = foldersIn(served.journals);
     const settings = resolveOptions({ uri: served.fake.url }, {}, newFolder());
     const abort = new AbortController();
     onTestFinished(() => abort.abort());
     const watcher = { down: () => undefined, up: () => undefined, notice: () => undefined };
-    const progress = await replay({ home, folders: foldersIn(home), settings, watcher, signal: abort.signal });
+    return { progress: await replay({ home, folders: foldersIn(home), settings, watcher, signal: abort.signal }), held };
+  }
+
+  test('outlive the process in a journal', async () => {
+    const { progress, held } = await sentLater((run) => [
+      run.logParam('before', 1),
+      run.logParams(strings),
+      run.logMetric('loss', 1),
+      run.logParam('b', 5n),
+    ]);
     expect([progress.settled, progress.buried]).toEqual([253, 0]);
-    const [{ params, tags } = { params: new Map(), tags: new Map() }] = served.fake.state.runs.values();
-    expect(configOf(params, tags)).toStrictEqual({ ...strings, before: 1, b: 5n });
+    expect(configOf(held.params, held.tags)).toStrictEqual({ ...strings, before: 1, b: 5n });
+  });
+
+  test('are buried once when nobody is there to be told of their refusal', async () => {
+    const { progress } = await sentLater(
+      (run) => [run.logParam('a', '1'), run.logParam('b', 2n), run.logParam('c', 3)],
+      (run) => {
+        run.deleted = true;
+      },
+    );
+    // Its end is the fourth.
+    expect(progress.buried).toBe(4);
   });
 
   test('outlive their worker', async () => {
