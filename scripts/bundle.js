@@ -29,10 +29,10 @@ await build({
   splitting: true,
   chunkNames: 'src/[name]-[hash]',
 });
-// Split: a command is loaded when it is asked for.
+// Split: a command is loaded when it is asked for. The parts stand beside src, as the worker's path counts from a folder of dist.
 await build({
   ...common,
   entryPoints: { 'src/cli/main': 'src/cli/main.ts' },
   splitting: true,
-  chunkNames: 'src/cli/[name]-[hash]',
+  chunkNames: 'commands/[name]-[hash]',
 });

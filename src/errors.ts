@@ -435,3 +435,83 @@ export class RunActiveError extends HeadraceError {
     this.runId = fields.runId;
   }
 }
+
+/** A filter or an order was not understood. Nothing was read. `position` counts characters from 1. */
+export class FilterError extends HeadraceError {
+  readonly part: 'filter' | 'orderBy';
+  readonly text: string;
+  readonly position: number;
+  readonly found: string;
+  readonly expected: string;
+  /** The right name that comes next to a wrong one. */
+  readonly nearest: string | undefined;
+
+  constructor(fields: {
+    part: 'filter' | 'orderBy';
+    text: string;
+    position: number;
+    found: string;
+    expected: string;
+    nearest?: string | undefined;
+  }) {
+    const perhaps = fields.nearest === undefined ? '' : `; perhaps ${fields.nearest}`;
+    super(
+      'HEADRACE_FILTER',
+      `${fields.part} ${quote(fields.text)}, character ${fields.position}: found ${fields.found}; expected ${fields.expected}${perhaps}`,
+    );
+    this.part = fields.part;
+    this.text = fields.text;
+    this.position = fields.position;
+    this.found = fields.found;
+    this.expected = fields.expected;
+    this.nearest = fields.nearest;
+  }
+}
+
+const MAX_NAMED_RUNS = 10;
+
+/** What was asked for is the name, or the beginning of the id, of several runs. `runs` holds ten of them at most. */
+export class AmbiguousRunError extends HeadraceError {
+  readonly asked: string;
+  readonly runs: readonly { readonly id: string; readonly name: string; readonly startTime: number | undefined }[];
+
+  constructor(fields: {
+    asked: string;
+    runs: readonly { readonly id: string; readonly name: string; readonly startTime: number | undefined }[];
+  }) {
+    const listed = fields.runs.slice(0, MAX_NAMED_RUNS);
+    const shown = listed.map(({ id, startTime }) => `${id} (${timeText(startTime)})`);
+    const more = fields.runs.length > listed.length ? ' and more' : '';
+    super('HEADRACE_AMBIGUOUS_RUN', `${quote(fields.asked)} can be ${shown.join(', ')}${more}; give the id of one`);
+    this.asked = fields.asked;
+    this.runs = listed;
+  }
+}
+
+function timeText(ms: number | undefined): string {
+  if (ms === undefined) return 'no start';
+  const date = new Date(ms);
+  return Number.isNaN(date.getTime()) ? String(ms) : date.toISOString();
+}
+
+/** A value of a configuration that a schema refuses. */
+export interface SchemaProblem {
+  /** Names that lead to it, joined by dots; empty: the whole configuration. */
+  readonly key: string;
+  /** The schema's. */
+  readonly message: string;
+}
+
+/** A run's configuration is not what the schema asks for. */
+export class ConfigSchemaError extends HeadraceError {
+  readonly problems: readonly SchemaProblem[];
+
+  constructor(fields: { problems: readonly SchemaProblem[] }) {
+    const told = fields.problems.map(({ key, message }) => `${key === '' ? 'as a whole' : quote(key)}: ${message}`);
+    super(
+      'HEADRACE_CONFIG_SCHEMA',
+      `the run's configuration does not fit the schema: ${told.join('; ')}; without a schema it is given out as it was logged`,
+    );
+    this.problems = fields.problems;
+  }
+}

@@ -32,10 +32,12 @@ export { nestedParams, type ParamNode } from './comparing/param-tree.js';
 export type { FormatOptions } from './comparing/sections.js';
 export { formatTable, type TableOptions } from './comparing/table.js';
 export {
+  AmbiguousRunError,
   BatchRefusedError,
   ClosedError,
   ConfigFileError,
   ExperimentError,
+  FilterError,
   FlushTimeoutError,
   ForgottenFailureError,
   HeadraceError,
@@ -59,5 +61,8 @@ export {
   WorkerDiedError,
 } from './errors.js';
 export type { BatchOptions, RetryOptions, TrackerOptions } from './options.js';
+export type { ConfigTree, ConfigValue, SchemaResult, StandardSchema } from './reading/config.js';
+export { type OpenRunsOptions, openRuns } from './reading/open-runs.js';
+export type { MetricPoint, RunSearch, Runs, StoredRun, StoredStatus } from './reading/stored-run.js';
 export type { RunStatus } from './store/store.js';
 export { createTracker } from './tracker.js';

@@ -23,7 +23,7 @@ import { codePoints, cutToCodePoints } from './params/length.js';
 import { PARAM_VALUE_CODE_POINTS, TAG_VALUE_CODE_POINTS } from './params/limits.js';
 import { take } from './params/take.js';
 import { HAS_LONE_SURROGATE, HAS_NUL_CHARACTER } from './params/text.js';
-import { Tag, type Tree } from './params/tree.js';
+import { type NamedTree, Tag, type Tree } from './params/tree.js';
 import { GroupReceipt, RecordReceipt, RefusedReceipt } from './receipt.js';
 import { INLINE, type KeyId, type KeyWriter, MAX_KEY_UNITS } from './ring/key-table.js';
 import { maxRecordBytes, NO_ROOM } from './ring/layout.js';
@@ -151,7 +151,12 @@ export class LaneRun implements Run {
         params,
         options?.prefix,
         this.settings.separator,
-        (key, value) => place(this.placeParam(key, value, this.keys.id(key))),
+        (key, value, names) =>
+          place(
+            names === undefined
+              ? this.placeParam(key, value, this.keys.id(key))
+              : this.placeNamed(key, names, value, this.keys.id(key)),
+          ),
         (_key, error) => place(error),
       );
     });
@@ -320,6 +325,19 @@ export class LaneRun implements Run {
     if (Array.isArray(tree) && tree[0] === Tag.Date) return this.placeScalar(Kind.Date, key, id, Number(tree[1]));
     const packed = packr.pack(tree);
     return this.place(key, (seq) => writeBytesRecord(this.ring, Kind.Tree, this.slot, id, key, seq, packed));
+  }
+
+  private placeNamed(key: string, names: readonly string[], value: unknown, id: KeyId): HeadraceError | undefined {
+    const problem = this.problemWith(key);
+    if (problem !== undefined) return problem;
+    let named: NamedTree;
+    try {
+      named = [names, take(value, key)];
+    } catch (error) {
+      return unreadable(key, error);
+    }
+    const packed = packr.pack(named);
+    return this.place(key, (seq) => writeBytesRecord(this.ring, Kind.NamedTree, this.slot, id, key, seq, packed));
   }
 
   private placeScalar(kind: Kind, key: string, id: KeyId, value: number): HeadraceError | undefined {

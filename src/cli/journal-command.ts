@@ -1,4 +1,4 @@
-import { type Command, parseLine } from './command.js';
+import { atMostOne, type Command, FAILED, parseLine } from './command.js';
 import { listStore, type StoreListing } from './listing.js';
 import { storeText, summaryText } from './listing-text.js';
 import { chosenDir, findStores } from './places.js';
@@ -24,13 +24,14 @@ Examples:
 Exit code: 0, or 1 if a journal could not be read.
 `;
 
-const FAILED = 1;
+const OPTIONS = { json: { type: 'boolean' } } as const;
 
 export const journalCommand: Command = {
   help: HELP,
+  options: OPTIONS,
   async run(args) {
-    const { values, folder } = parseLine('journal', args, { json: { type: 'boolean' } });
-    const dir = chosenDir(folder);
+    const { values, words } = parseLine('journal', args, OPTIONS);
+    const dir = chosenDir(atMostOne('journal', words, 'folder'));
     const places = findStores(dir);
     const stores: StoreListing[] = [];
     for (const place of places) {

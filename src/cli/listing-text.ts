@@ -1,8 +1,10 @@
 /** A store's journals for a person to read. */
 import { basename } from 'node:path';
-import Table from 'cli-table3';
 import type { JournalListing, RunListing, StoreListing } from './listing.js';
-import { amount, number, plain, size } from './words.js';
+import { textTable } from './text-table.js';
+import { amount, cut, number, plain, size } from './words.js';
+
+const NAME_LETTERS = 30;
 
 export function storeText(store: StoreListing): string {
   const { home, uri, journals, dead } = store;
@@ -40,44 +42,20 @@ function journalLines(journal: JournalListing, dead: ReadonlyMap<string | null, 
 }
 
 function runTable(runs: readonly RunListing[], dead: ReadonlyMap<string | null, number>): string[] {
-  const table = new Table({
-    head: ['run', 'name', 'in the store', 'pending', 'landed', 'dead', 'end'],
-    colAligns: ['left', 'left', 'left', 'right', 'left', 'right', 'left'],
-    // Colours would stand in a file that the output is sent to, and lines of boxes add nothing to a few columns.
-    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 2 },
-    chars: NO_BORDERS,
-  });
-  for (const { id, name, storeId, pending, landed, end } of runs) {
-    table.push([
-      id === null ? '(lost)' : plain(id),
-      short(plain(name ?? '')),
-      storeId === null ? '-' : plain(storeId),
-      number(pending),
-      landed ? 'yes' : 'no',
-      number(dead.get(id) ?? 0),
-      end ?? 'none',
-    ]);
-  }
-  return table
-    .toString()
-    .split('\n')
-    .map((line) => line.trimEnd());
+  const rows = runs.map(({ id, name, storeId, pending, landed, end }) => [
+    id === null ? '(lost)' : plain(id),
+    cut(plain(name ?? ''), NAME_LETTERS),
+    storeId === null ? '-' : plain(storeId),
+    number(pending),
+    landed ? 'yes' : 'no',
+    number(dead.get(id) ?? 0),
+    end ?? 'none',
+  ]);
+  return textTable(['run', 'name', 'in the store', 'pending', 'landed', 'dead', 'end'], rows, [3, 5]);
 }
-
-const NO_BORDERS = Object.fromEntries(
-  ['top', 'bottom', 'left', 'right']
-    .flatMap((side) => [side, `${side}-mid`, `${side}-left`, `${side}-right`])
-    .concat('mid', 'mid-mid', 'middle')
-    .map((part) => [part, '']),
-);
 
 function deadByRun({ dead }: StoreListing): ReadonlyMap<string | null, number> {
   const counts = new Map<string | null, number>();
   for (const { runId, count } of dead.reasons) counts.set(runId, (counts.get(runId) ?? 0) + count);
   return counts;
-}
-
-function short(text: string): string {
-  const letters = [...text];
-  return letters.length > 30 ? `${letters.slice(0, 29).join('')}…` : text;
 }

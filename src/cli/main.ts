@@ -1,24 +1,9 @@
 #!/usr/bin/env node
-/** The command `headrace`. Each of its commands is loaded only when it is asked for: help should come at once. */
+/** The command `headrace`. */
 import { VERSION } from '../version.js';
-import { type Command, UsageError } from './command.js';
+import { type Command, FAILED, MISUSED, splitCommand, UsageError } from './command.js';
+import { COMMANDS } from './commands.js';
 import { nearest } from './nearest.js';
-
-interface Entry {
-  readonly summary: string;
-  readonly load: () => Promise<Command>;
-}
-
-const COMMANDS: Readonly<Record<string, Entry>> = {
-  journal: {
-    summary: 'List what is in journals on this machine and has not reached its store',
-    load: async () => (await import('./journal-command.js')).journalCommand,
-  },
-  sync: {
-    summary: 'Send it there',
-    load: async () => (await import('./sync-command.js')).syncCommand,
-  },
-};
 
 const HELP = `headrace ${VERSION}: experiment logging that does not make the program wait
 
@@ -26,7 +11,7 @@ Usage: headrace <command> [options]
 
 Commands:
 ${Object.entries(COMMANDS)
-  .map(([name, { summary }]) => `  ${name.padEnd(10)}${summary}`)
+  .map(([name, { summary }]) => `  ${name.padEnd(12)}${summary}`)
   .join('\n')}
   help [command]
 
@@ -34,14 +19,17 @@ Options:
   -h, --help     This text, or a command's
   -V, --version  The version
 
-Examples:
-  headrace journal
-  headrace sync
-  headrace help sync
-`;
+Where the runs are: --uri, else MLFLOW_TRACKING_URI, else sqlite:///mlflow.db
 
-const FAILED = 1;
-const MISUSED = 2;
+Examples:
+  headrace exec --param lr=0.01 -- python train.py
+  headrace runs "metrics.accuracy > 0.9" --order "metrics.accuracy DESC"
+  headrace compare brisk-otter-1 calm-lake-7 --only-different
+  headrace export brisk-otter-1 --format yaml > config.yaml
+  headrace help sync
+
+Exit codes: 0 done, 1 failed, 2 misused; exec and reproduce end as their command does.
+`;
 
 // Whoever reads only the first lines (head, less) has what was wanted.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -72,7 +60,8 @@ async function run([first, ...rest]: readonly string[]): Promise<number> {
       return 0;
   }
   const asked = await command(first);
-  if (rest.includes('-h') || rest.includes('--help')) {
+  const { own } = splitCommand(rest);
+  if (own.includes('-h') || own.includes('--help')) {
     process.stdout.write(asked.help);
     return 0;
   }

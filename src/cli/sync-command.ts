@@ -3,7 +3,7 @@ import { journalHome, readHome } from '../journal/home.js';
 import type { LeftoverProgress } from '../lane/leftovers.js';
 import { replay } from '../lane/replay.js';
 import { resolveOptions, type Settings } from '../options.js';
-import { type Command, parseLine, UsageError } from './command.js';
+import { atMostOne, type Command, FAILED, parseLine, seconds, UsageError } from './command.js';
 import { listStore } from './listing.js';
 import { chosenDir, findStores, type StorePlace } from './places.js';
 import { ProgressLine } from './progress-line.js';
@@ -34,14 +34,15 @@ Examples:
 Exit code: 0 if everything is stored, 1 if something is left or was refused.
 `;
 
-const FAILED = 1;
+const OPTIONS = { uri: { type: 'string' }, wait: { type: 'string' } } as const;
 
 export const syncCommand: Command = {
   help: HELP,
+  options: OPTIONS,
   async run(args) {
-    const { values, folder } = parseLine('sync', args, { uri: { type: 'string' }, wait: { type: 'string' } });
-    const waitMs = 1000 * secondsOf(values.wait);
-    const dir = chosenDir(folder);
+    const { values, words } = parseLine('sync', args, OPTIONS);
+    const waitMs = 1000 * seconds('sync', 'wait', values.wait, WAIT_SECONDS);
+    const dir = chosenDir(atMostOne('sync', words, 'folder'));
     const places = findStores(dir).filter(({ journals }) => journals.length > 0);
     if (values.uri !== undefined && places.length > 1) {
       const homes = places.map(({ home }) => home).join(', ');
@@ -142,14 +143,4 @@ function settingsFor(home: string, given: string | undefined): Settings {
     }
   }
   return settings;
-}
-
-function secondsOf(text: string | undefined): number {
-  if (text === undefined) return WAIT_SECONDS;
-  const seconds = Number(text);
-  // What Node's timers take.
-  if (text.trim() === '' || !(seconds >= 0 && seconds <= 2_000_000)) {
-    throw new UsageError(`--wait is a number of seconds, got ${JSON.stringify(text)}. See headrace sync --help`);
-  }
-  return seconds;
 }

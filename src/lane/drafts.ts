@@ -4,8 +4,8 @@ import type { Refused } from './run-queue.js';
 import type { EndRequest } from './task.js';
 
 /**
- * Records of a run for one frame of the journal. Either one item a record, or (a config file) all items of the
- * record `firstSeq`, which ends in it or goes on in the next; or records of which nothing is to be stored.
+ * Records of a run for one frame of the journal. Either one item a record, or (a config file, a param with its tags) all
+ * items of the record `firstSeq`, which ends in it or goes on in the next; or records of which nothing is to be stored.
  */
 export interface ItemsDraft {
   readonly kind: 'items';

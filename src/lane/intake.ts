@@ -1,10 +1,11 @@
 import { Unpackr } from 'msgpackr/unpack';
 import { ConfigFileError, HeadraceError, InvalidKeyError, ValueTooLongError } from '../errors.js';
-import { readConfigFile } from '../params/config-file.js';
+import { type ConfigParam, readConfigFile } from '../params/config-file.js';
 import { keyProblem } from '../params/key.js';
 import { codePoints, cutToCodePoints, isLonger } from '../params/length.js';
 import { PARAM_VALUE_CODE_POINTS, TAG_VALUE_CODE_POINTS } from '../params/limits.js';
-import { Tag, type Tree } from '../params/tree.js';
+import { type NamedTree, Tag, type Tree } from '../params/tree.js';
+import { SEPARATOR_TAG, typeTag, typeTagKey } from '../params/type-tag.js';
 import { valueText } from '../params/value.js';
 import type { RingConsumer } from '../ring/consumer.js';
 import { INLINE, type KeyId, type KeyReader } from '../ring/key-table.js';
@@ -242,59 +243,84 @@ export class Intake {
       this.refuse(queue, seq, new InvalidKeyError({ key, reason: problem }));
       return;
     }
-    const item = this.itemOf(key, kind, offset);
-    if (item instanceof HeadraceError) {
-      this.refuse(queue, seq, item);
-      return;
-    }
-    if (this.hasJournal) queue.drafts.add(seq, item);
-    if (queue.behind !== undefined) return;
-    this.coalescer.add(queue, seq, id, item);
-    this.coalescer.complete(queue, seq, this.stretch);
-  }
-
-  private itemOf(key: string, kind: Kind, offset: Offset): Item | HeadraceError {
     const { record } = this;
     switch (kind) {
       case Kind.Metric:
-        return {
+        this.addWhole(queue, seq, id, {
           kind: 'metric',
           key,
           value: record.value(offset),
           timestamp: this.epoch + record.metricStamp(offset),
           step: record.metricStep(offset),
-        };
+        });
+        return;
       case Kind.MetricWide:
-        return {
+        this.addWhole(queue, seq, id, {
           kind: 'metric',
           key,
           value: record.value(offset),
           timestamp: record.wideTimestamp(offset),
           step: record.wideStep(offset),
-        };
-      default: {
-        const isTag = kind === Kind.Tag;
-        const text = this.limited(key, isTag ? record.text(offset) : this.paramText(kind, offset), isTag);
-        return text instanceof HeadraceError ? text : { kind: isTag ? 'tag' : 'param', key, value: text };
+        });
+        return;
+      case Kind.Tag: {
+        const value = this.limited(key, record.text(offset), TAG_VALUE_CODE_POINTS);
+        if (value instanceof HeadraceError) this.refuse(queue, seq, value);
+        else this.addWhole(queue, seq, id, { kind: 'tag', key, value });
+        return;
       }
+      case Kind.NamedTree: {
+        // Packed by `Run`.
+        const [names, value] = this.unpackr.unpack(record.copyBytes(offset)) as NamedTree;
+        this.takeParam(queue, seq, id, { key, names, value });
+        return;
+      }
+      default:
+        this.takeParam(queue, seq, id, { key, names: undefined, value: this.tree(kind, offset) });
     }
   }
 
-  private paramText(kind: Kind, offset: Offset): string {
-    const record = this.record;
-    switch (kind) {
-      case Kind.Number:
-        return valueText(record.value(offset), this.settings.valueFormat);
-      case Kind.Text:
-        return record.text(offset);
-      default:
-        return valueText(this.tree(kind, offset), this.settings.valueFormat);
+  private takeParam(queue: CallersQueue, seq: number, id: KeyId, param: ConfigParam): void {
+    const items = this.itemsOf(queue, param, true);
+    if (items instanceof HeadraceError) {
+      this.refuse(queue, seq, items);
+      return;
     }
+    if (items.length === 1) {
+      this.addWhole(queue, seq, id, items[0]);
+      return;
+    }
+    // Tags make nothing of the id.
+    for (const item of items) this.addPart(queue, seq, id, item);
+    this.endParts(queue, seq);
+  }
+
+  /** The param, and tags of what neither its text nor its key tells. `isTyped`: it was more than text when it was logged. */
+  private itemsOf(
+    queue: CallersQueue,
+    { key, names, value }: ConfigParam,
+    isTyped: boolean,
+  ): [param: Item, ...tags: Item[]] | HeadraceError {
+    const whole = valueText(value, this.settings.valueFormat);
+    const text = this.limited(key, whole, PARAM_VALUE_CODE_POINTS);
+    if (text instanceof HeadraceError) return text;
+    const items: [Item, ...Item[]] = [{ kind: 'param', key, value: text }];
+    const type = isTyped ? typeTag(value, text, text !== whole, names) : undefined;
+    if (type !== undefined) items.push({ kind: 'tag', key: typeTagKey(key, text), value: type });
+    if (this.settings.separator === '/' && !queue.isSeparatorTold && /[./]/.test(key)) {
+      queue.isSeparatorTold = true;
+      items.push({ kind: 'tag', key: SEPARATOR_TAG, value: '/' });
+    }
+    return items;
   }
 
   private tree(kind: Kind, offset: Offset): Tree {
     const record = this.record;
     switch (kind) {
+      case Kind.Number:
+        return record.value(offset);
+      case Kind.Text:
+        return record.text(offset);
       case Kind.Digits:
         return [Tag.BigInt, record.text(offset)];
       case Kind.Date:
@@ -321,26 +347,39 @@ export class Intake {
       const file = readConfigFile(path, { separator: this.settings.separator, ...(prefix === undefined ? {} : { prefix }) });
       for (const param of file.params) {
         const problem = keyProblem(param.key);
-        const value = problem === undefined && this.limited(param.key, valueText(param.value, this.settings.valueFormat), false);
-        if (problem !== undefined) this.refusePart(queue, seq, new InvalidKeyError({ key: param.key, reason: problem }));
-        else if (value instanceof HeadraceError) this.refusePart(queue, seq, value);
-        else if (typeof value === 'string') this.addPart(queue, seq, { kind: 'param', key: param.key, value });
+        const items =
+          problem === undefined
+            ? this.itemsOf(queue, param, file.isTyped)
+            : new InvalidKeyError({ key: param.key, reason: problem });
+        if (items instanceof HeadraceError) this.refusePart(queue, seq, items);
+        else for (const item of items) this.addPart(queue, seq, INLINE, item);
       }
       for (const [key, value] of this.configTags.of(queue.runId, path, file))
-        this.addPart(queue, seq, { kind: 'tag', key, value });
+        this.addPart(queue, seq, INLINE, { kind: 'tag', key, value });
     } catch (error) {
       if (!(error instanceof ConfigFileError)) throw error;
       this.refusePart(queue, seq, error);
     }
-    if (this.hasJournal) queue.drafts.endParts(seq);
-    if (queue.behind !== undefined) return;
-    this.coalescer.complete(queue, seq, this.stretch);
-    this.coalescer.closeBatch(queue);
+    this.endParts(queue, seq);
+    if (queue.behind === undefined) this.coalescer.closeBatch(queue);
   }
 
-  private addPart(queue: CallersQueue, seq: number, item: Item): void {
+  /** A record of one item. */
+  private addWhole(queue: CallersQueue, seq: number, id: KeyId, item: Item): void {
+    if (this.hasJournal) queue.drafts.add(seq, item);
+    if (queue.behind !== undefined) return;
+    this.coalescer.add(queue, seq, id, item);
+    this.coalescer.complete(queue, seq, this.stretch);
+  }
+
+  private addPart(queue: CallersQueue, seq: number, id: KeyId, item: Item): void {
     if (this.hasJournal) queue.drafts.addPart(seq, item);
-    if (queue.behind === undefined) this.coalescer.add(queue, seq, INLINE, item);
+    if (queue.behind === undefined) this.coalescer.add(queue, seq, id, item);
+  }
+
+  private endParts(queue: CallersQueue, seq: number): void {
+    if (this.hasJournal) queue.drafts.endParts(seq);
+    if (queue.behind === undefined) this.coalescer.complete(queue, seq, this.stretch);
   }
 
   private refuse(queue: CallersQueue, seq: number, error: HeadraceError): void {
@@ -364,8 +403,7 @@ export class Intake {
     return problem ?? undefined;
   }
 
-  private limited(key: string, text: string, isTag: boolean): string | HeadraceError {
-    const limit = isTag ? TAG_VALUE_CODE_POINTS : PARAM_VALUE_CODE_POINTS;
+  private limited(key: string, text: string, limit: number): string | HeadraceError {
     if (!isLonger(text, limit)) return text;
     if (this.settings.onLongValue === 'truncate') return cutToCodePoints(text, limit);
     return new ValueTooLongError({ key, length: codePoints(text), limit });

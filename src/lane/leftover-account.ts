@@ -1,5 +1,6 @@
 import { type HeadraceError, StoreUnavailableError } from '../errors.js';
 import type { JournalWriter } from '../journal/writer.js';
+import { isTypeTag } from '../params/type-tag.js';
 import type { Account } from './account.js';
 import { bury, type Dead } from './dead-letters.js';
 import type { RunQueue, Step } from './run-queue.js';
@@ -82,5 +83,7 @@ export class LeftoverAccount implements Account {
 
 /** What comes to nothing with the whole step. */
 function lost(step: Step, error: HeadraceError): readonly Dead[] {
-  return step.kind === 'batch' ? step.items.map((item) => ({ item, error })) : [{ item: undefined, error }];
+  if (step.kind !== 'batch') return [{ item: undefined, error }];
+  // The tag of a param's type goes with it.
+  return step.items.filter((item) => item.kind !== 'tag' || !isTypeTag(item.key)).map((item) => ({ item, error }));
 }

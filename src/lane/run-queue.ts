@@ -209,6 +209,8 @@ export class RunQueue<A extends Account = Account> {
   held = 0;
   /** Its later records are in the journal, and not here. */
   behind: Behind | undefined;
+  /** A tag tells what stands between the names of its keys. */
+  isSeparatorTold = false;
 
   constructor(account: A, request: RunRequest) {
     this.account = account;

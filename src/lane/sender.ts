@@ -1,6 +1,7 @@
 import pRetry from 'p-retry';
 import { HeadraceError, inCallersTerms, StoreUnavailableError } from '../errors.js';
 import type { RetryPolicy } from '../options.js';
+import { isTypeTag } from '../params/type-tag.js';
 import { type Outcome, type Store, StoreBusyError } from '../store/store.js';
 import { Alarm, type StoreWatcher } from './alarm.js';
 import { Outage, Passage } from './outage.js';
@@ -260,7 +261,12 @@ function refusals(batch: PendingBatch, outcomes: readonly Outcome[]): readonly R
   const found: Refused[] = [...batch.refused];
   for (let i = 0; i < outcomes.length; i++) {
     const error = outcomes[i];
-    if (error !== undefined) found.push({ seq: batch.seqs[i] as number, error, item: batch.items[i] }); // one seq per item
+    if (error === undefined) continue;
+    const seq = batch.seqs[i] as number; // one for each item
+    const item = batch.items[i];
+    // It stands behind its param; that both were refused is told once.
+    if (item?.kind === 'tag' && isTypeTag(item.key) && found.at(-1)?.seq === seq) continue;
+    found.push({ seq, error, item });
   }
   if (found.length === batch.refused.length) return found;
   for (let r = 0; r < batch.repeats.length; r += 2) {

@@ -25,6 +25,8 @@ export interface ConfigFileOptions {
 }
 
 export interface ConfigFile {
+  /** False: all that it holds is text, whatever it looks like (.env). */
+  readonly isTyped: boolean;
   /** Of the file's bytes, in hex. */
   readonly sha256: string;
   /** One per leaf, in the order of the file. */
@@ -35,6 +37,8 @@ export interface ConfigFile {
 
 export interface ConfigParam {
   readonly key: string;
+  /** What was joined to the key; given when the separator stands in one of them. */
+  readonly names: readonly string[] | undefined;
   readonly value: Tree;
 }
 
@@ -43,10 +47,10 @@ export function readConfigFile(path: string, options: ConfigFileOptions): Config
   const parse = parserFor(path);
   const bytes = readBytes(path);
   try {
-    const { params, omitted } = parse(decode(bytes));
+    const { params, omitted, isTyped } = parse(decode(bytes));
     const leaves = new Leaves(options.separator);
     leaves.add(options.prefix ?? '', params);
-    return { sha256: createHash('sha256').update(bytes).digest('hex'), params: leaves.found, omitted };
+    return { isTyped, sha256: createHash('sha256').update(bytes).digest('hex'), params: leaves.found, omitted };
   } catch (error) {
     if (error instanceof MalformedError) throw new ConfigFileError({ path, reason: error.reason, ...error.place });
     // The parsers recurse, over levels and (in dotenv's pattern) over the lines of a quoted text: the stack ends.
@@ -61,21 +65,23 @@ const TOO_DEEP = `nested deeper than ${MAX_DEPTH} levels`;
 interface ParsedFile {
   readonly params: ParsedMap;
   readonly omitted: readonly string[];
+  readonly isTyped: boolean;
 }
 
 function parserFor(path: string): (text: string) => ParsedFile {
   const extension = extname(path).toLowerCase();
   switch (extension) {
     case '.json':
-      return (text) => ({ params: parseJson(text), omitted: [] });
+      return (text) => ({ params: parseJson(text), omitted: [], isTyped: true });
     case '.yaml':
     case '.yml':
-      return (text) => ({ params: parseYaml(text), omitted: [] });
+      return (text) => ({ params: parseYaml(text), omitted: [], isTyped: true });
     case '.toml':
-      return (text) => ({ params: parseToml(text), omitted: [] });
+      return (text) => ({ params: parseToml(text), omitted: [], isTyped: true });
     default:
       // `.env` has no extension for Node, `.env.local` has another one.
-      if (extension === '.env' || /^\.env(?:\.|$)/i.test(basename(path))) return parseDotenv;
+      if (extension === '.env' || /^\.env(?:\.|$)/i.test(basename(path)))
+        return (text) => ({ ...parseDotenv(text), isTyped: false });
       throw new ConfigFileError({
         path,
         reason: `${extension === '' ? 'no extension' : `extension ${quote(extension)}`}; expected .json, .yaml, .yml, .toml or .env`,
@@ -163,16 +169,20 @@ class Leaves {
   }
 
   add(prefix: string, params: ParsedMap): void {
-    for (const [name, value] of params) this.#add(prefix === '' ? name : `${prefix}${this.#separator}${name}`, value, 1);
+    const before = prefix === '' ? [] : prefix.split(this.#separator);
+    for (const [name, value] of params) this.#add([...before, name], name.includes(this.#separator), value, 1);
   }
 
-  #add(key: string, value: Parsed, depth: number): void {
+  /** `isSeparated`: the separator stands in one of the names. */
+  #add(names: readonly string[], isSeparated: boolean, value: Parsed, depth: number): void {
     if (!(value instanceof Map) || value.size === 0) {
-      this.found.push({ key, value: this.#tree(key, value, depth) });
+      const key = names.join(this.#separator);
+      this.found.push({ key, names: isSeparated ? names : undefined, value: this.#tree(key, value, depth) });
       return;
     }
     this.#enter(depth);
-    for (const [name, inner] of value) this.#add(`${key}${this.#separator}${name}`, inner, depth + 1);
+    for (const [name, inner] of value)
+      this.#add([...names, name], isSeparated || name.includes(this.#separator), inner, depth + 1);
   }
 
   #tree(key: string, value: Parsed, depth: number): Tree {

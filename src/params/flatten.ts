@@ -7,7 +7,8 @@ import { valueText } from './value.js';
 /** More names than any run has params; there so that an object that shares its parts 2^64 times comes to an end. */
 const MAX_NAMES = 1_000_000;
 
-type Leaf = (key: string, value: unknown) => void;
+/** `names`: what was joined to the key; given when the separator stands in one of them. */
+type Leaf = (key: string, value: unknown, names: readonly string[] | undefined) => void;
 type Refuse = (key: string, error: HeadraceError) => void;
 
 /**
@@ -33,6 +34,11 @@ class Flattening {
   readonly #around: object[] = [];
   #depth = 0;
   #names = 0;
+  #prefix: string | undefined;
+  /** Names that lead to what is being walked. */
+  readonly #path: string[] = [];
+  /** How many of them have the separator in them. */
+  #separated = 0;
 
   constructor(separator: '.' | '/', leaf: Leaf, refuse: Refuse) {
     this.#separator = separator;
@@ -41,6 +47,7 @@ class Flattening {
   }
 
   whole(params: unknown, prefix: string | undefined): void {
+    this.#prefix = prefix;
     const form = this.#formOf(prefix ?? '', params);
     if (form === undefined) return;
     if (nests(form)) this.#enter(prefix, params, form);
@@ -51,7 +58,27 @@ class Flattening {
     const form = this.#formOf(key, value);
     if (form === undefined) return;
     if (nests(form)) this.#enter(key, value, form);
-    else this.#leaf(key, form.value);
+    else this.#give(key, form.value);
+  }
+
+  #give(key: string, value: unknown): void {
+    if (this.#separated === 0) {
+      this.#leaf(key, value, undefined);
+      return;
+    }
+    // A prefix may be several names, as the key of logParam may.
+    const before = this.#prefix === undefined ? [] : String(this.#prefix).split(this.#separator);
+    this.#leaf(key, value, [...before, ...this.#path]);
+  }
+
+  /** Walks what stands under `name`. */
+  #descend(name: string, joined: string, value: unknown): void {
+    const isSeparated = name.includes(this.#separator);
+    if (isSeparated) this.#separated++;
+    this.#path.push(name);
+    this.#walk(joined, value);
+    this.#path.pop();
+    if (isSeparated) this.#separated--;
   }
 
   /** `key` is undefined at the top of params without a prefix. */
@@ -90,7 +117,7 @@ class Flattening {
         this.#unreadable(joined, error);
         continue;
       }
-      if (!isToJson(name, item)) this.#walk(joined, item);
+      if (!isToJson(name, item)) this.#descend(name, joined, item);
     }
   }
 
@@ -99,22 +126,23 @@ class Flattening {
     const entries: [unknown, unknown][] = [...Map.prototype.entries.call(value)];
     if (entries.length === 0) this.#empty(key);
     for (const [index, [name, item]] of entries.entries()) {
-      let joined: string;
+      let text: string;
       try {
-        joined = this.#join(key, valueText(take(name, key ?? ''), 'js'));
+        text = valueText(take(name, key ?? ''), 'js');
       } catch (error) {
         const reason = error instanceof InvalidValueError ? error.reason : thrownText(error);
         this.#refused(key ?? '', `has a Map entry, number ${index}, whose key ${reason}`);
         continue;
       }
+      const joined = this.#join(key, text);
       if (!this.#counted(joined)) return;
-      this.#walk(joined, item);
+      this.#descend(text, joined, item);
     }
   }
 
   /** Kept as the text `{}`; a fresh object, so that no toJSON is asked a second time. */
   #empty(key: string | undefined): void {
-    if (key !== undefined) this.#leaf(key, {});
+    if (key !== undefined) this.#give(key, {});
   }
 
   #join(key: string | undefined, name: string): string {

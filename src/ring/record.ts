@@ -34,6 +34,8 @@ export const Kind = {
   Config: 10,
   Run: 11,
   End: 12,
+  /** A packed NamedTree. */
+  NamedTree: 13,
   // The other way, from the worker to the caller's thread (lane/verdict-record.ts).
   Failed: 32,
   Down: 33,

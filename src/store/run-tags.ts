@@ -5,3 +5,6 @@ export const RUN_NAME_TAG = 'mlflow.runName';
 
 /** What MLflow's UI nests runs by. */
 export const PARENT_RUN_TAG = 'mlflow.parentRunId';
+
+/** Carries our id, which is known before the server has one: a run whose creation had no answer is found by it. */
+export const OWN_ID_TAG = 'headrace.run_id';

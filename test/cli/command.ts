@@ -15,14 +15,18 @@ export class Called {
   readonly child: ChildProcessByStdio<null, Readable, Readable>;
   readonly ended: Promise<Said>;
 
-  /** `cwd`: where it is called. Nothing of headrace's is in its environment but `env`. */
+  /**
+   * `cwd`: where it is called. Nothing of headrace's is in its environment but `env`. Without a terminal, also where the
+   * tests have one: Ctrl-C is another thing there.
+   */
   constructor(cwd: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
     const kept = Object.entries(process.env).filter(([name]) => !/^(?:HEADRACE|MLFLOW|DATABRICKS)_/.test(name));
     const child = spawn(process.execPath, [main, ...args], {
       cwd,
       env: { ...Object.fromEntries(kept), ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: 30_000,
+      timeout: 60_000,
+      detached: true,
     });
     let stdout = '';
     let stderr = '';

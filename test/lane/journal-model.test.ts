@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterEach, expect, test, vi } from 'vitest';
+import { typeTagKey } from '../../src/params/type-tag.js';
 import { StoreBusyError } from '../../src/store/store.js';
 import { readAll } from '../journal/samples.js';
 import { Caller, fillDisk, narrow, Worker } from './lane-parts.js';
@@ -161,17 +162,18 @@ class Model {
     rmSync(this.dir, { recursive: true, force: true });
   }
 
+  /** Every third one is a record of two items. */
   private log(run: number): void {
     this.put(
       run,
-      (seq) => [`k${seq}=${seq}`],
-      (seq) => this.caller.param(run, seq, `k${seq}`, seq),
+      (seq) => [`k${seq}=${seq}`, ...(seq % 3 === 0 ? [`${typeTagKey(`k${seq}`, `${seq}`)}=text`] : [])],
+      (seq) => (seq % 3 === 0 ? this.caller.text(run, seq, `k${seq}`, `${seq}`) : this.caller.param(run, seq, `k${seq}`, seq)),
     );
   }
 
   private config(run: number, params: number): void {
     const path = join(this.dir, `${run}-${this.seqs.get(run)}.json`);
-    const entries = Array.from({ length: params }, (_, i): [string, string] => [`c${this.seqs.get(run)}.${i}`, 'v']);
+    const entries = Array.from({ length: params }, (_, i): [string, string] => [`c${this.seqs.get(run)}-${i}`, 'v']);
     writeFileSync(path, JSON.stringify(Object.fromEntries(entries)));
     this.put(
       run,

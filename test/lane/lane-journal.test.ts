@@ -59,7 +59,7 @@ describe('a worker that takes over', () => {
 
   test('reads a record again of which only a part got into the journal', async () => {
     const path = join(newFolder(), 'config.json');
-    const params = Object.fromEntries(Array.from({ length: 6000 }, (_, i) => [`p${i}`, String(i)]));
+    const params = Object.fromEntries(Array.from({ length: 6000 }, (_, i) => [`p${i}`, i]));
     writeFileSync(path, JSON.stringify(params));
     const caller = new Caller();
     const first = new Worker(caller, new RecordingStore());

@@ -108,6 +108,10 @@ export class Caller {
     return this.published(slot, seq, writeScalar(this.ring, Kind.Number, slot, INLINE, key, seq, value) >= 0);
   }
 
+  text(slot: number, seq: number, key: string, value: string): boolean {
+    return this.put(slot, seq, Kind.Text, key, value);
+  }
+
   config(slot: number, seq: number, path: string): boolean {
     return this.put(slot, seq, Kind.Config, '', JSON.stringify({ path }));
   }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { InvalidKeyError, InvalidValueError, ParamConflictError, type Receipt, ValueTooLongError } from '../../src/index.js';
+import { typeTagKey } from '../../src/params/type-tag.js';
 import { Stored } from './stored.js';
 import { failureOf } from './waiting.js';
 
@@ -112,7 +113,8 @@ describe('a value is taken at call time', () => {
     metrics.loss = 9;
     tags.t = 'after';
     await run.flush();
-    expect(stored.params(run.id)).toEqual({
+    const params = stored.params(run.id);
+    expect(params).toEqual({
       list: '[1,2,3]',
       object: '{"a":{"b":1},"list":[1,2,3],"map":{"k":"v"},"date":"1970-01-01T00:00:00.000Z","bytes":[1,2]}',
       'p.a.b': '1',
@@ -122,7 +124,11 @@ describe('a value is taken at call time', () => {
       'p.bytes': '[1,2]',
     });
     expect(stored.metrics(run.id)).toEqual([expect.objectContaining({ key: 'loss', value: 0.5, step: 1 })]);
-    expect(stored.tags(run.id)).toEqual({ t: 'before' });
+    expect(stored.tags(run.id)).toEqual({
+      t: 'before',
+      [typeTagKey('object', params['object'] ?? '')]: 'date 5',
+      [typeTagKey('p.date', params['p.date'] ?? '')]: 'date',
+    });
   });
 
   test('what startRun was given is taken at its call, too', async () => {

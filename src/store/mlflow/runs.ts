@@ -3,15 +3,12 @@ import { type HeadraceError, RunDeletedError, RunNotFoundError } from '../../err
 import { cutToCodePoints } from '../../params/length.js';
 import { TAG_VALUE_CODE_POINTS } from '../../params/limits.js';
 import { RUN_ID } from '../run-id.js';
-import { PARENT_RUN_TAG, RUN_NAME_TAG } from '../run-tags.js';
+import { OWN_ID_TAG, PARENT_RUN_TAG, RUN_NAME_TAG } from '../run-tags.js';
 import type { NewRun, RunEnd, RunStatus } from '../store.js';
 import { type Answer, ApiBusyError, ApiRefusal, type MlflowApi, notMlflow } from './api.js';
 import type { Experiments } from './experiments.js';
 import { refusedBy } from './refusal.js';
 import { RunState } from './run-state.js';
-
-/** Carries our id, which is known before the server has one: a run whose creation had no answer is found by it. */
-const OWN_ID_TAG = 'headrace.run_id';
 
 /** Servers and our own ids that are remembered, for children that name their parent by ours; about 2 MB. */
 const REMEMBERED_IDS = 10_000;

@@ -70,7 +70,7 @@ export function schemaVersion(connection: Connection): number {
 }
 
 /** True: there is no table at all, because the file is new or its making was cut short. */
-function checkTables(connection: Connection, settings: FileSettings): boolean {
+export function checkTables(connection: Connection, settings: Pick<FileSettings, 'path' | 'display'>): boolean {
   const tables = tableNames(connection);
   if (tables.size === 0) return true;
   if (!tables.has('alembic_version') && ![...WRITTEN_TABLES.keys()].every((name) => tables.has(name))) {

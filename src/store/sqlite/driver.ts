@@ -31,7 +31,8 @@ export type DriverName = 'node:sqlite' | 'better-sqlite3';
 
 export interface Driver {
   readonly name: DriverName;
-  open(path: string): Connection;
+  /** `readOnly`: nothing can be written by it, and a file that is missing is not made. Default false. */
+  open(path: string, readOnly?: boolean): Connection;
 }
 
 export interface DriverChoice {
@@ -66,6 +67,7 @@ export function loadDriver(store: string, choice: DriverChoice = {}): Driver {
 interface NodeSqlite {
   readonly DatabaseSync: new (
     path: string,
+    options: { readonly readOnly: boolean },
   ) => {
     exec(sql: string): void;
     prepare(sql: string): NodeStatement;
@@ -86,8 +88,8 @@ function nodeSqlite(): Driver | undefined {
   const { DatabaseSync } = module;
   return {
     name: 'node:sqlite',
-    open(path) {
-      const database = new DatabaseSync(path);
+    open(path, readOnly = false) {
+      const database = new DatabaseSync(path, { readOnly });
       return {
         exec: (sql) => database.exec(sql),
         prepare(sql) {
@@ -124,6 +126,7 @@ function withoutSqliteWarning<T>(load: () => T): T {
 interface BetterSqlite3 {
   new (
     path: string,
+    options?: { readonly readonly: boolean },
   ): {
     exec(sql: string): unknown;
     prepare(sql: string): BetterStatement;
@@ -153,8 +156,8 @@ function betterSqlite3(from: string): Driver | string {
   }
   return {
     name: 'better-sqlite3',
-    open(path) {
-      const database = new Database(path);
+    open(path, readOnly = false) {
+      const database = new Database(path, { readonly: readOnly });
       return {
         exec: (sql) => void database.exec(sql),
         prepare(sql) {

@@ -1,0 +1,98 @@
+import { openRuns } from '../reading/open-runs.js';
+import type { StoredRun } from '../reading/stored-run.js';
+import { atMostOne, type Command, count, misuse, parseLine } from './command.js';
+import { nearest } from './nearest.js';
+import { runJson } from './run-json.js';
+import { commonMetrics, runsCsv, runsTable } from './runs-listing.js';
+import { amount } from './words.js';
+
+const LIMIT = 20;
+
+/** Counted on behind the last one that is shown, and no further: the others have to be read for it. */
+const COUNTED = 100;
+
+const HELP = `Lists runs, the latest first: name, status, age, the params that vary among them, and metrics.
+
+Usage: headrace runs [filter] [options]
+
+  filter              Which runs, as in MLflow's search, with or, not and parentheses besides:
+                      "params.lr < 0.01 and not status = 'FAILED'". Default: all
+
+Options:
+  --experiment <e>    Only of this experiment, by name or id; may be given several times
+  --metric <key>      Show this metric; may be given several times. Default: those that most runs have
+  --order <key>       Such as "metrics.accuracy DESC"; may be given several times. Default: start_time DESC
+  --limit <n>         Default: ${LIMIT}; 0: all
+  --json              A JSON array of whole runs instead of a table
+  --csv               Comma-separated values, with all params and metrics
+  --uri <uri>         Where the runs are. Default: MLFLOW_TRACKING_URI, else sqlite:///mlflow.db
+  -h, --help          This text
+
+Examples:
+  headrace runs
+  headrace runs "metrics.accuracy > 0.9" --order "metrics.accuracy DESC" --limit 5
+  headrace runs --experiment digits --metric accuracy --metric loss
+  headrace runs "params.optimizer = 'adam' or params.lr < 0.001" --csv > runs.csv
+  headrace runs --limit 0 --json | jq -r '.[].id'
+
+Exit code: 0, also if there is none; 1 if the store can't be read or the filter not understood; 2 if misused.
+`;
+
+const OPTIONS = {
+  experiment: { type: 'string', multiple: true },
+  metric: { type: 'string', multiple: true },
+  order: { type: 'string', multiple: true },
+  limit: { type: 'string' },
+  json: { type: 'boolean' },
+  csv: { type: 'boolean' },
+  uri: { type: 'string' },
+} as const;
+
+export const runsCommand: Command = {
+  help: HELP,
+  options: OPTIONS,
+  async run(args) {
+    const { values, words } = parseLine('runs', args, OPTIONS);
+    const filter = atMostOne('runs', words, 'filter');
+    const limit = count('runs', 'limit', values.limit, LIMIT) || Number.POSITIVE_INFINITY;
+    if (values.json === true && values.csv === true) throw misuse('runs', '--json or --csv, not both');
+    const { experiment, order: orderBy, metric: metrics = [] } = values;
+    await using runs = openRuns(values.uri);
+    const shown: StoredRun[] = [];
+    let more = 0;
+    const counted = Number.isFinite(limit) ? { limit: limit + COUNTED + 1 } : {};
+    for await (const run of runs.searchRuns({ filter, experiment, orderBy, ...counted })) {
+      if (shown.length < limit) shown.push(run);
+      else more++;
+    }
+    checkMetrics(metrics, shown);
+    process.stdout.write(
+      values.json === true
+        ? `${JSON.stringify(shown.map(runJson), undefined, 2)}\n`
+        : values.csv === true
+          ? runsCsv(shown, metrics)
+          : shown.length === 0
+            ? 'no runs\n'
+            : runsTable(shown, metrics),
+    );
+    if (more > 0)
+      process.stderr.write(
+        `${more > COUNTED ? `more than ${COUNTED} more runs` : amount(more, 'more run')}: --limit ${hint(limit, more)}\n`,
+      );
+    return 0;
+  },
+};
+
+function hint(limit: number, more: number): string {
+  return more > COUNTED ? '0 shows all' : `${limit + more} shows ${more === 1 ? 'it' : 'them'}`;
+}
+
+/** A column of dashes tells nobody that the name is wrong. */
+function checkMetrics(asked: readonly string[], runs: readonly StoredRun[]): void {
+  const known = commonMetrics(runs);
+  if (known.length === 0) return;
+  for (const key of asked) {
+    if (known.includes(key)) continue;
+    throw misuse('runs', `none of these runs has a metric ${JSON.stringify(key)}`, nearest(key, known));
+  }
+}
