@@ -1,6 +1,6 @@
 /**
- * The part of a filter that an MLflow server can see to, in its own syntax: comparisons joined by `and`. Every MLflow
- * since 2 takes it, and whichever database is behind it finds all runs that are meant, and perhaps others.
+ * The part of a filter that an MLflow server can see to, in its own syntax: comparisons joined by `and`, and of those
+ * the ones for which MLflow, 2.22 or later, finds all runs that are meant, and perhaps others.
  */
 import { widerPattern } from '../filter/like.js';
 import type { Filter, Leaf, Operand } from '../filter/tree.js';

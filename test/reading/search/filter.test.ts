@@ -67,43 +67,8 @@ test('a filter that is printed and read again is the same one', () => {
 });
 
 test('no text makes the parser fail but by FilterError, which names a place within the text', () => {
-  const words = [
-    'params.',
-    'metrics.a',
-    'tags',
-    'status',
-    'and',
-    'or',
-    'not',
-    'in',
-    'is',
-    'null',
-    'like',
-    '__proto__',
-    'constructor',
-  ];
-  const marks = [
-    '(',
-    ')',
-    ',',
-    '=',
-    '!=',
-    '<>',
-    "'a'",
-    "'",
-    '"',
-    '`',
-    '`a`',
-    '5',
-    '-1e9',
-    '.',
-    ' ',
-    '\n',
-    '😀',
-    '\ud800',
-    '\0',
-    '%',
-  ];
+  const words = 'params. metrics.a tags status and or not in is null like __proto__ constructor 5 -1e9 .'.split(' ');
+  const marks = [...'(),=\'"` \n😀%', '!=', '<>', "'a'", '`a`', '\ud800', '\0'];
   const parts = fc.constantFrom(...words, ...marks);
   const texts = fc.oneof(
     fc.string({ unit: 'binary' }),
@@ -116,10 +81,9 @@ test('no text makes the parser fail but by FilterError, which names a place with
         try {
           parse();
         } catch (error) {
-          expect(error).toBeInstanceOf(FilterError);
-          const { position } = error as FilterError; // as it was just found to be
-          expect(position).toBeGreaterThan(0);
-          expect(position).toBeLessThanOrEqual(text.length + 1);
+          if (!(error instanceof FilterError)) throw error;
+          if (!(error.position >= 1 && error.position <= text.length + 1))
+            throw new Error(`place ${error.position}`, { cause: error });
         }
       }
     }),
