@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import { expect } from 'vitest';
 import type { Run, RunStatus, StartRunOptions, Tracker } from '../../src/index.js';
 import { createTracker } from '../../src/index.js';
+import { typeTagKey } from '../../src/params/type-tag.js';
 import { type LatestMetric, type MetricPoint, type Param, type SeenExperiment, type SeenRun, sorted, type Tag } from './seen.js';
 
 type Period = readonly [from: number, to: number];
@@ -71,6 +72,9 @@ const VALUES: readonly string[] = [
   '0',
 ];
 
+/** Texts among them that a number or null would be stored as: a tag tells that they are text. */
+const LIKE_OTHERS: ReadonlySet<string> = new Set(['NaN', 'null', '0']);
+
 const POINTS = 6000;
 
 /** Logs into `uri` and closes the tracker; what must be there afterwards. */
@@ -118,6 +122,7 @@ export async function logSampleRuns(uri: string): Promise<readonly LoggedRun[]> 
         ['long', longTag],
         ['mlflow.note.content', '# A note\n\nof **two** lines'],
         ['empty', ''],
+        ...params.filter(([, value]) => LIKE_OTHERS.has(value)).map(([key, value]): Tag => [typeTagKey(key, value), 'text']),
       ],
       history,
       metrics: history.map(([key, , , value]) => [key, value]),
