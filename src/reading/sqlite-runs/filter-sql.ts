@@ -1,4 +1,5 @@
 /** The part of a filter that SQLite can see to, so that only few runs have to be loaded and looked at. */
+import { pythonNumber } from '../../params/python-text.js';
 import type { SqlValue } from '../../store/sqlite/driver.js';
 import { widerPattern } from '../filter/like.js';
 import type { Comparator, Filter, Leaf, Literal, Operand } from '../filter/tree.js';
@@ -122,10 +123,14 @@ function widerThanNumber(column: string, comparator: Comparator, value: number):
       return { sql: `${number} BETWEEN ? AND ?`, values: [value - slack, value + slack] };
     case '<':
     case '<=':
-      return { sql: `(${number} <= ? OR ${column} LIKE '%inf%')`, values: [value + slack] };
     case '>':
-    case '>=':
-      return { sql: `(${number} >= ? OR ${column} LIKE '%inf%')`, values: [value - slack] };
+    case '>=': {
+      const [sign, limit] = comparator.startsWith('<') ? ['<=', value + slack] : ['>=', value - slack];
+      const sql = `(${number} ${sign} ? OR ${column} LIKE '%inf%')`;
+      if (comparator.endsWith('=')) return { sql, values: [limit] };
+      // The values of a grid: most of those within the slack are this very number.
+      return { sql: `${column} NOT IN (?, ?) AND ${sql}`, values: [...spellingsOf(value), limit] };
+    }
   }
 }
 
@@ -140,11 +145,19 @@ function narrowerThanNumber(column: string, comparator: Comparator, value: numbe
       return { sql: `${number} NOT BETWEEN ? AND ?`, values: [value - slack, value + slack] };
     case '<':
     case '<=':
-      return { sql: `${number} < ?`, values: [value - slack] };
     case '>':
-    case '>=':
-      return { sql: `${number} > ?`, values: [value + slack] };
+    case '>=': {
+      const [sign, limit] = comparator.startsWith('<') ? ['<', value - slack] : ['>', value + slack];
+      const sql = `${number} ${sign} ?`;
+      if (!comparator.endsWith('=')) return { sql, values: [limit] };
+      return { sql: `(${column} IN (?, ?) OR ${sql})`, values: [...spellingsOf(value), limit] };
+    }
   }
+}
+
+/** JavaScript's and Python's. */
+function spellingsOf(value: number): readonly [string, string] {
+  return [String(value), pythonNumber(value)];
 }
 
 function slackOf(value: number): number {

@@ -2,8 +2,9 @@
 
 import { RUN_NAME_TAG } from '../../store/run-tags.js';
 import { columnNames, rollback } from '../../store/sqlite/database-file.js';
-import type { Connection, SqlRow, Statement } from '../../store/sqlite/driver.js';
+import type { Connection, SqlRow, SqlValue, Statement } from '../../store/sqlite/driver.js';
 import { chosenExperiments, type Experiment } from '../experiments.js';
+import type { Operand } from '../filter/tree.js';
 import { inKeyOrder } from '../key-order.js';
 import { storedNumber } from '../metric-point.js';
 import { inOrderOf, type OrderKey, rankOf } from '../order.js';
@@ -57,27 +58,35 @@ export class RunTables {
     );
   }
 
-  /** In order, of the runs that the query may mean; which of them it does mean is seen when they are loaded. */
-  ids({ filter, order }: RunQuery, experiments: Experiments): readonly string[] {
+  /** The first ones, in order, of the runs that the query may mean; which of them it does mean is seen when they are loaded. */
+  ids({ filter, order }: RunQuery, experiments: Experiments, most: number): readonly string[] {
     const condition = filter === undefined ? undefined : widerCondition(filter);
-    const columns = order.map(columnOf);
-    const sql =
+    const columns = order.map(({ operand }) => columnOf(operand));
+    const found =
       `SELECT r.run_uuid AS id, CAST(r.start_time AS REAL) AS start${columns.map(({ sql }, i) => `, ${sql} AS o${i}`).join('')} ` +
       `FROM runs r WHERE r.experiment_id ${OF_PAGE} AND r.lifecycle_stage = 'active' AND ${condition?.sql ?? 'TRUE'}`;
     const values = [
-      ...columns.flatMap(({ key }) => (key === undefined ? [] : [key])),
+      ...columns.flatMap((column) => column.values),
       JSON.stringify([...experiments.keys()].map(Number)),
       ...(condition?.values ?? []),
     ];
+    const terms = order.map(orderTerm);
+    if (terms.every((term) => term !== undefined)) {
+      // MATERIALIZED: else SQLite looks a metric up each time that its column is named.
+      const sql = `WITH found AS MATERIALIZED (${found}) SELECT id FROM found ORDER BY ${[...terms, 'start DESC', 'id'].join(', ')} LIMIT ?`;
+      const rows = this.connection.prepare(sql).all({}, [...values, most === Number.POSITIVE_INFINITY ? -1 : most]);
+      return rows.map(({ id }) => String(id));
+    }
     return this.connection
-      .prepare(sql)
+      .prepare(found)
       .all({}, values)
       .map((row) => ({
         id: String(row['id']),
         startTime: numberOrNone(row['start']),
-        ranks: order.map(({ operand }, i) => rankOf(operand, orderValue(operand.of, row[`o${i}`]))),
+        ranks: order.map(({ operand }, i) => rankOf(operand, orderValue(operand, row[`o${i}`]))),
       }))
       .sort(inOrderOf(order))
+      .slice(0, most)
       .map(({ id }) => id);
   }
 
@@ -124,18 +133,23 @@ export class RunTables {
   }
 }
 
-interface OrderColumn {
+interface Column {
   readonly sql: string;
-  readonly key?: string;
+  readonly values: readonly SqlValue[];
 }
 
-function columnOf({ operand: { of, key } }: OrderKey): OrderColumn {
-  if (of === 'attributes') return { sql: ATTRIBUTE_COLUMNS[key] ?? 'NULL' };
-  if (of !== 'metrics') return { sql: `(SELECT value FROM ${of} WHERE key = ? AND run_uuid = r.run_uuid)`, key };
-  return {
-    sql: "(SELECT CASE is_nan WHEN 0 THEN value ELSE 'NaN' END FROM latest_metrics WHERE key = ? AND run_uuid = r.run_uuid)",
-    key,
-  };
+/** Of a metric: 'NaN' or its number. */
+function columnOf({ of, key }: Operand): Column {
+  if (of === 'attributes') return { sql: ATTRIBUTE_COLUMNS[key] ?? 'NULL', values: [] };
+  const table = of === 'metrics' ? 'latest_metrics' : of;
+  const value = of === 'metrics' ? "CASE is_nan WHEN 0 THEN value ELSE 'NaN' END" : 'value';
+  return { sql: `(SELECT ${value} FROM ${table} WHERE key = ? AND run_uuid = r.run_uuid)`, values: [key] };
+}
+
+/** As `inOrderOf` has it; undefined: SQLite would order by text what is ordered by number here. */
+function orderTerm({ operand: { of }, descending }: OrderKey, i: number): string | undefined {
+  if (of === 'params' || of === 'tags') return undefined;
+  return `o${i} IS NULL, ${of === 'metrics' ? `o${i} = 'NaN', ` : ''}o${i}${descending ? ' DESC' : ''}`;
 }
 
 const ATTRIBUTE_COLUMNS: Readonly<Record<string, string>> = {
@@ -147,7 +161,7 @@ const ATTRIBUTE_COLUMNS: Readonly<Record<string, string>> = {
   end_time: 'CAST(r.end_time AS REAL)',
 };
 
-function orderValue(of: OrderKey['operand']['of'], value: SqlRow[string] | undefined): string | number | undefined {
+function orderValue({ of }: Operand, value: SqlRow[string] | undefined): string | number | undefined {
   if (value === null || value === undefined) return undefined;
   return of === 'metrics' ? storedNumber(Number(value)) : value;
 }

@@ -42,24 +42,27 @@ export class SqliteRuns implements RunSource {
 
   async *search(query: RunQuery): AsyncGenerator<RunRecord, void, undefined> {
     const { filter, limit } = query;
-    const { ids, experiments } = await this.ask((tables) => {
-      const chosen = tables.experiments(query.experiments);
-      return { ids: tables.ids(query, chosen), experiments: chosen };
-    });
+    const seen = new Set<string>();
     let left = limit;
-    // No more than is wanted, as far as it is what is wanted.
-    let size = Math.min(PAGE, limit);
-    for (let from = 0; from < ids.length && left > 0; ) {
-      const page = ids.slice(from, from + size);
-      const records = await this.ask((tables) => tables.load(page, experiments));
-      for (const id of page) {
-        const record = records.get(id);
-        if (record === undefined || left === 0 || (filter !== undefined && !matches(filter, record))) continue;
-        left--;
-        yield record;
+    // What SQLite finds is mostly what is meant: to ask for no more than that saves ordering and carrying the rest.
+    for (let most = limit; left > 0; most = Number.POSITIVE_INFINITY) {
+      const { found, experiments } = await this.ask((tables) => {
+        const chosen = tables.experiments(query.experiments);
+        return { found: tables.ids(query, chosen, most), experiments: chosen };
+      });
+      const ids = found.filter((id) => !seen.has(id));
+      for (let from = 0; from < ids.length && left > 0; from += PAGE) {
+        const page = ids.slice(from, from + PAGE);
+        const records = await this.ask((tables) => tables.load(page, experiments));
+        for (const id of page) {
+          seen.add(id);
+          const record = records.get(id);
+          if (record === undefined || left === 0 || (filter !== undefined && !matches(filter, record))) continue;
+          left--;
+          yield record;
+        }
       }
-      from += page.length;
-      size = Math.min(PAGE, 4 * size);
+      if (found.length < most) return;
     }
   }
 

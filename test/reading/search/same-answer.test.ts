@@ -24,7 +24,7 @@ describe.each([
   test('a filter finds the same runs in a file and on a server', async () => {
     const stores = await bothStores(RUNS, { olderMetrics });
     await expectAnswers(
-      FILTERS.map((filter) => ({ filter })),
+      FILTERS.flatMap((filter): RunSearch[] => [{ filter }, { filter, orderBy: 'metrics.lr DESC', limit: 3 }]),
       stores,
     );
     for (const runs of [stores.file, stores.server]) {
