@@ -1,5 +1,6 @@
 /** Runs side by side: one line each, with what tells them apart. */
 import { stripVTControlCharacters } from 'node:util';
+import { numberIdentity } from '../comparing/number-text.js';
 import type { StoredRun } from '../reading/stored-run.js';
 import { type Colours, coloursFor } from './colours.js';
 import { csvText } from './csv.js';
@@ -75,9 +76,12 @@ export function commonMetrics(runs: readonly StoredRun[]): string[] {
   return [...counts].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1)).map(([key]) => key);
 }
 
-/** One that some runs have and others don't varies, too. */
+/** One that some runs have and others don't varies, too; one number in two spellings does not. */
 function varyingParams(runs: readonly StoredRun[]): string[] {
-  return keysOf(runs.map(({ params }) => params)).filter((key) => new Set(runs.map(({ params }) => params.get(key))).size > 1);
+  const identity = (text: string | undefined): string | undefined => (text === undefined ? text : (numberIdentity(text) ?? text));
+  return keysOf(runs.map(({ params }) => params)).filter(
+    (key) => new Set(runs.map(({ params }) => identity(params.get(key)))).size > 1,
+  );
 }
 
 function keysOf(maps: readonly ReadonlyMap<string, unknown>[]): string[] {

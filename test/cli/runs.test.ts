@@ -63,6 +63,15 @@ describe('runs', () => {
     ]);
   });
 
+  test('one number in two spellings varies', async () => {
+    const stored = new Stored();
+    const tracker = stored.tracker();
+    for (const lr of ['1e-05', '0.00001']) await tracker.startRun({ params: { lr, seed: lr.length } }).end();
+    await tracker.close();
+    const [head] = cells(await headrace(stored.folder, ['runs', '--uri', stored.uri]));
+    expect(head).toEqual(['run', 'name', 'status', 'age', 'seed']);
+  });
+
   test('a narrow terminal breaks the lines, or what found no room is not told', async () => {
     const { stored } = await made();
     await using runs = openRuns(stored.uri);
