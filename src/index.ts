@@ -36,6 +36,7 @@ export {
   BatchRefusedError,
   ClosedError,
   ConfigFileError,
+  ConfigSchemaError,
   ExperimentError,
   FilterError,
   FlushTimeoutError,
