@@ -7,8 +7,6 @@ import { LoadedRun } from './loaded-run.js';
 import { inOrder } from './metric-point.js';
 import { parseOrder } from './order.js';
 import type { RunQuery, RunSource } from './run-source.js';
-import { ServerRuns } from './server-runs/server-runs.js';
-import { SqliteRuns } from './sqlite-runs/sqlite-runs.js';
 import type { MetricPoint, RunSearch, Runs, StoredRun } from './stored-run.js';
 
 export interface OpenRunsOptions {
@@ -30,24 +28,33 @@ export function openRuns(uri?: string, { patienceMs = 5000 }: OpenRunsOptions = 
   const location = parseStoreUri(place, process.cwd(), process.env);
   switch (location.kind) {
     case 'sqlite':
-      return new OpenRuns(new SqliteRuns({ ...location, patienceMs }));
+      return new OpenRuns(async () => {
+        const { SqliteRuns } = await import('./sqlite-runs/sqlite-runs.js');
+        return new SqliteRuns({ ...location, patienceMs });
+      });
     case 'server':
-      return new OpenRuns(new ServerRuns({ ...location, patienceMs }));
+      return new OpenRuns(async () => {
+        const { ServerRuns } = await import('./server-runs/server-runs.js');
+        return new ServerRuns({ ...location, patienceMs });
+      });
     case 'offline':
       throw unfit('uri', place, 'a store to read from; what was logged offline is there after "headrace sync --uri …"');
   }
 }
 
 class OpenRuns implements Runs {
+  /** Loaded with the first question: most programs only log. */
+  readonly #load: () => Promise<RunSource>;
   /** Not seen when it is printed: a server's settings hold a password. */
-  readonly #source: RunSource;
+  #loaded: Promise<RunSource> | undefined;
 
-  constructor(source: RunSource) {
-    this.#source = source;
+  constructor(load: () => Promise<RunSource>) {
+    this.#load = load;
   }
 
   async getRun(idOrName: string): Promise<StoredRun> {
-    return new LoadedRun(await findRun(this.#source, idOrName), this.#source);
+    const source = await this.#source();
+    return new LoadedRun(await findRun(source, idOrName), source);
   }
 
   searchRuns(search: RunSearch = {}): AsyncIterable<StoredRun> {
@@ -56,20 +63,27 @@ class OpenRuns implements Runs {
   }
 
   async metricHistory(run: StoredRun | string, key: string): Promise<readonly MetricPoint[]> {
-    const id = typeof run === 'string' ? (await findRun(this.#source, run)).id : run.id;
-    return inOrder(await this.#source.history(id, key));
+    const source = await this.#source();
+    const id = typeof run === 'string' ? (await findRun(source, run)).id : run.id;
+    return inOrder(await source.history(id, key));
   }
 
   async close(): Promise<void> {
-    await this.#source.close();
+    await (await this.#source()).close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
 
+  #source(): Promise<RunSource> {
+    this.#loaded ??= this.#load();
+    return this.#loaded;
+  }
+
   async *#search(query: RunQuery): AsyncGenerator<StoredRun, void, undefined> {
-    for await (const record of this.#source.search(query)) yield new LoadedRun(record, this.#source);
+    const source = await this.#source();
+    for await (const record of source.search(query)) yield new LoadedRun(record, source);
   }
 }
 
