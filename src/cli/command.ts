@@ -1,6 +1,6 @@
 /** What the commands of `headrace` have in common. */
 import { type ParseArgsConfig, parseArgs } from 'node:util';
-import { nearest } from './nearest.js';
+import { nearest } from '../nearest.js';
 
 /** Exit codes; 0: done. */
 export const FAILED = 1;

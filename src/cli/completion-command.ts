@@ -1,10 +1,10 @@
+import { nearest } from '../nearest.js';
 import { type Command, exactlyOne, misuse, parseLine } from './command.js';
 import { COMMANDS } from './commands.js';
 import { bashScript } from './completion/bash.js';
 import type { Completed } from './completion/completed.js';
 import { fishScript } from './completion/fish.js';
 import { zshScript } from './completion/zsh.js';
-import { nearest } from './nearest.js';
 
 const HELP = `Prints a script that completes commands, options and their values in a shell.
 

@@ -1,7 +1,7 @@
 /** The run that somebody names, or the nearest to it in the error. */
 import { RunNotFoundError } from '../errors.js';
+import { nearest } from '../nearest.js';
 import type { Runs, StoredRun } from '../reading/stored-run.js';
-import { nearest } from './nearest.js';
 
 /** Of the latest runs, among which a person's usually is. */
 const LOOKED_THROUGH = 500;

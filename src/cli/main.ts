@@ -1,9 +1,9 @@
 #!/usr/bin/env node
+import { nearest } from '../nearest.js';
 /** The command `headrace`. */
 import { VERSION } from '../version.js';
 import { type Command, FAILED, MISUSED, splitCommand, UsageError } from './command.js';
 import { COMMANDS } from './commands.js';
-import { nearest } from './nearest.js';
 
 const HELP = `headrace ${VERSION}: experiment logging that does not make the program wait
 

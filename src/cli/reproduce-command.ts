@@ -1,4 +1,5 @@
 import { compareRuns } from '../comparing/compare-runs.js';
+import { nearest } from '../nearest.js';
 import { SEPARATOR_TAG } from '../params/type-tag.js';
 import type { ConfigTree } from '../reading/config.js';
 import { openRuns } from '../reading/open-runs.js';
@@ -7,7 +8,6 @@ import { type Command, chosen, exactlyOne, misuse, parseLine, seconds, splitComm
 import { changed, valueAt } from './config-change.js';
 import { findRun } from './find-run.js';
 import { type Handed, handAsArguments, handAsFile, handAsVariables } from './handed-config.js';
-import { nearest } from './nearest.js';
 import { paramWords } from './param-words.js';
 import type { Recorded } from './recorded-command.js';
 import { plain } from './words.js';

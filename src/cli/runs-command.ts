@@ -1,7 +1,7 @@
+import { nearest } from '../nearest.js';
 import { openRuns } from '../reading/open-runs.js';
 import type { StoredRun } from '../reading/stored-run.js';
 import { atMostOne, type Command, count, misuse, parseLine } from './command.js';
-import { nearest } from './nearest.js';
 import { runJson } from './run-json.js';
 import { commonMetrics, runsCsv, runsTable } from './runs-listing.js';
 import { amount } from './words.js';

@@ -1,9 +1,9 @@
 /** Runs side by side: one line each, with what tells them apart. */
 import { stripVTControlCharacters } from 'node:util';
-import { numberIdentity } from '../comparing/number-text.js';
+import { csvText } from '../csv.js';
+import { numberIdentity } from '../params/number-text.js';
 import type { StoredRun } from '../reading/stored-run.js';
 import { type Colours, coloursFor } from './colours.js';
-import { csvText } from './csv.js';
 import { statusText } from './status-text.js';
 import { textTable } from './text-table.js';
 import { amount, cut, duration, figure, plain } from './words.js';
@@ -62,10 +62,10 @@ export function runsCsv(runs: readonly StoredRun[], metrics: readonly string[]):
     run.name,
     run.experimentName,
     run.status,
-    timeText(run.startTime),
-    timeText(run.endTime),
-    ...params.map((key) => run.params.get(key) ?? ''),
-    ...shown.map((key) => String(run.metrics.get(key)?.value ?? '')),
+    timeText(run.startTime) || null,
+    timeText(run.endTime) || null,
+    ...params.map((key) => run.params.get(key) ?? null),
+    ...shown.map((key) => run.metrics.get(key)?.value.toString() ?? null),
   ]);
   return csvText([[...head, ...params.map((key) => `params.${key}`), ...shown.map((key) => `metrics.${key}`)], ...rows]);
 }

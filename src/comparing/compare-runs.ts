@@ -1,12 +1,12 @@
 /** Runs beside each other: which params vary, what the metrics came to, and what goes with what. */
 import { NoRunsError, OptionError } from '../errors.js';
+import { numberIdentity, numberOf } from '../params/number-text.js';
 import type { StoredRun } from '../reading/stored-run.js';
 import type { ComparedMetric, ComparedParam, ComparedRun, Comparison, Correlation, Goal } from './comparison.js';
 import { curveOf, LEAST_POINTS } from './curve.js';
 import { type KeyPattern, matches } from './key-patterns.js';
 import { goalOf } from './metric-goal.js';
 import { summarize } from './metric-summary.js';
-import { numberIdentity, numberOf } from './number-text.js';
 import { rankCorrelation } from './rank-correlation.js';
 
 export interface CompareOptions {

@@ -1,4 +1,5 @@
 /** A comparison for spreadsheets and data frames: RFC 4180, a row for each run. */
+import { csvText } from '../csv.js';
 import type { ComparedRun, Comparison } from './comparison.js';
 
 export interface CsvOptions {
@@ -37,7 +38,7 @@ export function formatCsv(comparison: Comparison, options: CsvOptions = {}): str
       return [summary.best, summary.last, summary.min, summary.max, summary.count];
     }),
   ]);
-  return [head, ...rows].map((cells) => `${cells.map((cell) => cellText(cell, guardFormulas)).join(',')}\r\n`).join('');
+  return csvText([head, ...rows].map((cells) => cells.map((cell) => cellText(cell, guardFormulas))));
 }
 
 function time(milliseconds: number | null): string | null {
@@ -49,11 +50,8 @@ const STARTS_FORMULA = /^\s*[=+\-@\uFF1D\uFF0B\uFF0D\uFF20]|^[\t\r\n]/u;
 /** `-0.5` and `-inf` are values, not formulas, and must stay what a program reads. */
 const IS_NUMBER = /^[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|inf(?:inity)?)$/i;
 
-function cellText(cell: Cell, guardFormulas: boolean): string {
-  if (cell === null) return '';
+function cellText(cell: Cell, guardFormulas: boolean): string | null {
+  if (cell === null) return null;
   const text = String(cell);
-  // Unlike a missing value.
-  if (text === '') return '""';
-  const guarded = guardFormulas && STARTS_FORMULA.test(text) && !IS_NUMBER.test(text) ? `'${text}` : text;
-  return /[",\r\n]|^\s|\s$/.test(guarded) ? `"${guarded.replaceAll('"', '""')}"` : guarded;
+  return guardFormulas && STARTS_FORMULA.test(text) && !IS_NUMBER.test(text) ? `'${text}` : text;
 }

@@ -1,5 +1,6 @@
 /** A comparison for a terminal. */
 import type Table from 'cli-table3';
+import { borderlessTable, PADDING } from '../borderless-table.js';
 import type { Comparison } from './comparison.js';
 import { type FormatOptions, type Section, sectionsOf } from './sections.js';
 
@@ -11,7 +12,6 @@ export interface TableOptions extends FormatOptions {
 /** Longer cells are cut: the whole text is in the other outputs. */
 const WIDEST = 40;
 const NARROWEST = 10;
-const PADDING = 2;
 
 /** Plain text; runs that find no room beside each other go on in a further table below. */
 export async function formatTable(comparison: Comparison, options: TableOptions = {}): Promise<string> {
@@ -74,26 +74,16 @@ function tableLines(
   Tables: typeof Table,
 ): string[] {
   const pick = (row: readonly string[]): string[] => columns.map((column) => row[column] ?? '');
-  const table = new Tables({
-    head: pick(head),
-    colWidths: columns.map((column) => (widths[column] ?? 0) + PADDING),
-    colAligns: columns.map((column) => (numeric[column] ? 'right' : 'left')),
-    style: { head: [], border: [], 'padding-left': 0, 'padding-right': PADDING },
-    chars: NO_BORDERS,
-  });
-  table.push(...rows.map(pick));
-  return table
-    .toString()
-    .split('\n')
-    .map((line) => line.trimEnd());
+  return borderlessTable(
+    Tables,
+    {
+      head: pick(head),
+      right: columns.map((column) => numeric[column] === true),
+      widths: columns.map((column) => widths[column] ?? 0),
+    },
+    rows.map(pick),
+  );
 }
-
-const NO_BORDERS = Object.fromEntries(
-  ['top', 'bottom', 'left', 'right']
-    .flatMap((side) => [side, `${side}-mid`, `${side}-left`, `${side}-right`])
-    .concat('mid', 'mid-mid', 'middle')
-    .map((part) => [part, '']),
-);
 
 /** Line breaks and what moves a terminal's cursor or turns its text round are shown as marks. */
 function printable(text: string): string {

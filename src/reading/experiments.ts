@@ -1,5 +1,5 @@
-import { nearest } from '../cli/nearest.js';
 import { ExperimentError } from '../errors.js';
+import { nearest } from '../nearest.js';
 
 /** Of those that are not deleted. */
 export interface Experiment {

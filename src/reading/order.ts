@@ -1,5 +1,5 @@
 /** In which order runs come: what `orderBy` says, then the latest start, then the id. */
-import { numberOf } from './filter/number-text.js';
+import { numberOf } from '../params/number-text.js';
 import { compareText } from './filter/text-order.js';
 import { TokenReader } from './filter/token-reader.js';
 import type { Literal, Operand } from './filter/tree.js';
@@ -48,8 +48,8 @@ export function rankOf({ of }: Operand, value: Literal | undefined): Rank {
   if (typeof value === 'number') return Number.isNaN(value) ? NOT_A_NUMBER : { group: 0, value };
   if (of === 'attributes') return { group: 1, value };
   const number = numberOf(value);
-  if (number !== undefined) return { group: 0, value: number };
-  return /^nan$/i.test(value) ? NOT_A_NUMBER : { group: 1, value };
+  if (number === undefined) return { group: 1, value };
+  return Number.isNaN(number) ? NOT_A_NUMBER : { group: 0, value: number };
 }
 
 export function inOrderOf(order: Order): (a: Ranked, b: Ranked) => number {

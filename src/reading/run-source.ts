@@ -2,23 +2,11 @@
 import { StoreUnavailableError } from '../errors.js';
 import type { Filter } from './filter/tree.js';
 import type { Order } from './order.js';
-import type { MetricPoint, StoredStatus } from './stored-run.js';
+import type { MetricPoint, StoredRun } from './stored-run.js';
 
 /** A run as a store has it. */
-export interface RunRecord {
-  readonly id: string;
-  readonly name: string;
-  readonly experimentId: string;
-  readonly experimentName: string;
-  readonly status: StoredStatus;
-  readonly startTime: number | undefined;
-  readonly endTime: number | undefined;
-  readonly user: string;
+export interface RunRecord extends Omit<StoredRun, 'history' | 'config'> {
   readonly artifactUri: string | undefined;
-  /** These three in the order of their keys. */
-  readonly params: ReadonlyMap<string, string>;
-  readonly metrics: ReadonlyMap<string, MetricPoint>;
-  readonly tags: ReadonlyMap<string, string>;
 }
 
 export interface RunQuery {

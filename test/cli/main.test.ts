@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { COMMANDS } from '../../src/cli/commands.js';
-import { nearest } from '../../src/cli/nearest.js';
+import { nearest } from '../../src/nearest.js';
 import { VERSION } from '../../src/version.js';
 import { newFolder } from '../journal/folder.js';
 import { headrace } from './command.js';

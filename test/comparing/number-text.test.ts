@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { numberIdentity, numberOf, sameValue } from '../../src/comparing/number-text.js';
+import { numberIdentity, numberOf, sameValue } from '../../src/params/number-text.js';
 import { pythonNumber } from '../../src/params/python-text.js';
 
 /** One number, digits times a power of ten, in one of the ways it may be written. */

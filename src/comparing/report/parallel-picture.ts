@@ -1,6 +1,7 @@
 /** Parallel coordinates: an axis for each varying param and, at the right, the metric; a line for each run. */
+
+import { numberIdentity, numberOf } from '../../params/number-text.js';
 import type { ComparedMetric, ComparedParam, Comparison } from '../comparison.js';
-import { numberIdentity, numberOf } from '../number-text.js';
 import { figure, MISSING } from '../wording.js';
 import { type Markup, markup } from './markup.js';
 import { scaleOf, type Tick } from './scale.js';

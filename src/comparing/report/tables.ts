@@ -1,6 +1,7 @@
 /** The tables of the report. */
+
+import { numberIdentity } from '../../params/number-text.js';
 import type { ComparedMetric, ComparedParam, Comparison, Correlation } from '../comparison.js';
-import { numberIdentity } from '../number-text.js';
 import { type ParamLine, paramLines } from '../param-tree.js';
 import { correlatedParams } from '../sections.js';
 import { durationText, figure, goalWord, MISSING, rhoText, startText, statusWords } from '../wording.js';

@@ -1,7 +1,8 @@
 /** What a filter means. Whatever a store has searched for us, its answers go through here. */
+
+import { numberOf } from '../../params/number-text.js';
 import type { RunRecord } from '../run-source.js';
 import { isLike } from './like.js';
-import { numberOf } from './number-text.js';
 import { compareText } from './text-order.js';
 import type { Comparator, Filter, Literal, Operand } from './tree.js';
 

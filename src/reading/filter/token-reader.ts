@@ -1,6 +1,7 @@
 /** Reads tokens one after the other, and knows how to complain about one. */
-import { nearest } from '../../cli/nearest.js';
+
 import { FilterError, quote } from '../../errors.js';
+import { nearest } from '../../nearest.js';
 import { ATTRIBUTES, ENTITIES, OTHER_ATTRIBUTES } from './names.js';
 import { type Token, tokensOf } from './tokens.js';
 import type { Operand } from './tree.js';

@@ -2,9 +2,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { FilterError } from '../../../src/errors.js';
+import { numberOf } from '../../../src/params/number-text.js';
 import { matches } from '../../../src/reading/filter/evaluate.js';
 import { isLike, widerPattern } from '../../../src/reading/filter/like.js';
-import { numberOf } from '../../../src/reading/filter/number-text.js';
 import { parseFilter } from '../../../src/reading/filter/parse.js';
 import { compareText } from '../../../src/reading/filter/text-order.js';
 import { parseOrder } from '../../../src/reading/order.js';
@@ -214,7 +214,9 @@ test.each<[text: string, number: number | undefined]>([
   ['Infinity', Number.POSITIVE_INFINITY],
   ['-inf', Number.NEGATIVE_INFINITY],
   ['18446744073709551616', 2 ** 64],
-  ...['', ' 5', '5 ', 'nan', 'NaN', '0x10', '1_000', '1,5', 'true', '[1]', '5e', '.', 'e5', '٣', 'infinite'].map(
+  ['nan', Number.NaN],
+  ['NaN', Number.NaN],
+  ...['', ' 5', '5 ', '0x10', '1_000', '1,5', 'true', '[1]', '5e', '.', 'e5', '٣', 'infinite'].map(
     (text): [string, undefined] => [text, undefined],
   ),
 ])('the number of %j is %s', (text, number) => expect(numberOf(text)).toBe(number));
