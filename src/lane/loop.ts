@@ -193,7 +193,9 @@ export class LaneLoop {
       // Also while requests are away: a store may be for hours. What settles meanwhile rouses.
       if (!waiting && stop === StopRequest.None && ++polls > POLLS_BEFORE_PARKING) {
         await this.park();
-        polls = 0;
+        // Woken by a record, it finds that; roused by an answer of the store, it need not look for a while as if records flowed:
+        // beside a server that has its requests answered every 30 ms those looks were a sixth of what the lane takes of a core.
+        polls = POLLS_BEFORE_PARKING;
       } else {
         await sleep(POLL_MS);
       }
