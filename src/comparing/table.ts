@@ -1,6 +1,7 @@
 /** A comparison for a terminal. */
 import type Table from 'cli-table3';
 import { borderlessTable, PADDING } from '../borderless-table.js';
+import { columnsOf } from '../text-columns.js';
 import type { Comparison } from './comparison.js';
 import { type FormatOptions, type Section, sectionsOf } from './sections.js';
 
@@ -91,15 +92,4 @@ function printable(text: string): string {
     .replace(/\r\n|[\r\n\u2028\u2029]/g, '\u23ce')
     .replaceAll('\t', ' ')
     .replace(/[\p{Cc}\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, '\ufffd');
-}
-
-const WIDE =
-  /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u;
-const COMBINING = /\p{Mn}|\p{Me}|\p{Cf}/u;
-
-/** Of a terminal: Chinese, Japanese and Korean characters take two. */
-function columnsOf(text: string): number {
-  let columns = 0;
-  for (const character of text) columns += COMBINING.test(character) ? 0 : WIDE.test(character) ? 2 : 1;
-  return columns;
 }
