@@ -28,6 +28,8 @@ function sectionText({ title, head, rows, numeric, fixed, note }: Section, width
   const cells = [head, ...rows].map((row) => row.map(printable));
   const naturals = head.map((_, column) => Math.max(...cells.map((row) => columnsOf(row[column] ?? ''))));
   const widths = fitting(naturals, fixed, width);
+  // Of a key the end tells more than the beginning; of a run's name it does not.
+  if (head[0] !== 'run') for (const row of cells) row[0] = cutInFront(row[0] ?? '', widths[0] ?? 0);
   const lines = [title];
   for (const [index, columns] of blocks(widths, fixed, width).entries()) {
     if (index > 0) lines.push('');
@@ -84,6 +86,14 @@ function tableLines(
     },
     rows.map(pick),
   );
+}
+
+/** Indented names of a tree stay as they are: they are short, and say by their place whose they are. */
+function cutInFront(text: string, width: number): string {
+  if (columnsOf(text) <= width || text.startsWith(' ')) return text;
+  const rest = [...text];
+  while (columnsOf(rest.join('')) >= width) rest.shift();
+  return `…${rest.join('')}`;
 }
 
 /** Line breaks and what moves a terminal's cursor or turns its text round are shown as marks. */

@@ -259,6 +259,10 @@ describe('show', () => {
       stdout: '',
       stderr: 'headrace: there is no run "brisk-oter-2". Did you mean brisk-otter-2?\n',
     });
+    const told = async (word: string): Promise<string> => (await call(place, ['show', word])).stderr;
+    expect(await told('nothing')).toBe('headrace: there is no run "nothing"; headrace runs lists them\n');
+    const start = place.ids['calm-lake-1']?.slice(0, 3) ?? '';
+    expect(await told(start)).toBe(`headrace: there is no run "${start}"; of an id, write 4 digits at least\n`);
   });
 
   test('a store that is not there is made by looking into it', async () => {
