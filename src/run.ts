@@ -18,6 +18,7 @@ import type { ConfigRequest, EndRequest, RunRequest } from './lane/task.js';
 import { type CallerRefusal, CREATION_SEQ, type Ledger } from './ledger.js';
 import type { Settings } from './options.js';
 import { flatten } from './params/flatten.js';
+import type { InnerSeparators } from './params/inner-separators.js';
 import { thrownText } from './params/kind.js';
 import { codePoints, cutToCodePoints } from './params/length.js';
 import { PARAM_VALUE_CODE_POINTS, TAG_VALUE_CODE_POINTS } from './params/limits.js';
@@ -151,10 +152,10 @@ export class LaneRun implements Run {
         params,
         options?.prefix,
         this.settings.separator,
-        (key, value, names) =>
+        (key, value, inner, names) =>
           place(
             names === undefined
-              ? this.placeParam(key, value, this.keys.id(key))
+              ? this.placeParam(key, value, this.keys.id(key), inner)
               : this.placeNamed(key, names, value, this.keys.id(key)),
           ),
         (_key, error) => place(error),
@@ -297,34 +298,36 @@ export class LaneRun implements Run {
     return this.place(key, (seq) => writeMetricWide(this.ring, this.slot, id, key, seq, value, step, at));
   }
 
-  private placeParam(key: string, value: unknown, id: KeyId): HeadraceError | undefined {
+  private placeParam(key: string, value: unknown, id: KeyId, inner: InnerSeparators = 0): HeadraceError | undefined {
     const problem = this.problemWith(key);
     if (problem !== undefined) return problem;
     switch (typeof value) {
       case 'number':
-        return this.placeScalar(Kind.Number, key, id, value);
+        return this.placeScalar(Kind.Number, key, id, value, inner);
       case 'boolean':
-        return this.placeScalar(Kind.Literal, key, id, value ? Literal.True : Literal.False);
+        return this.placeScalar(Kind.Literal, key, id, value ? Literal.True : Literal.False, inner);
       case 'string':
-        return this.placeText(Kind.Text, key, id, value, PARAM_VALUE_CODE_POINTS);
+        return this.placeText(Kind.Text, key, id, value, PARAM_VALUE_CODE_POINTS, inner);
       case 'bigint':
-        return this.placeText(Kind.Digits, key, id, String(value), Number.POSITIVE_INFINITY);
+        return this.placeText(Kind.Digits, key, id, String(value), Number.POSITIVE_INFINITY, inner);
       default:
-        return value === null ? this.placeScalar(Kind.Literal, key, id, Literal.Null) : this.placeObject(key, id, value);
+        return value === null
+          ? this.placeScalar(Kind.Literal, key, id, Literal.Null, inner)
+          : this.placeObject(key, id, value, inner);
     }
   }
 
-  private placeObject(key: string, id: KeyId, value: unknown): HeadraceError | undefined {
+  private placeObject(key: string, id: KeyId, value: unknown, inner: InnerSeparators): HeadraceError | undefined {
     let tree: Tree;
     try {
       tree = take(value, key);
     } catch (error) {
       return unreadable(key, error);
     }
-    if (typeof tree === 'string') return this.placeText(Kind.Text, key, id, tree, PARAM_VALUE_CODE_POINTS);
-    if (Array.isArray(tree) && tree[0] === Tag.Date) return this.placeScalar(Kind.Date, key, id, Number(tree[1]));
+    if (typeof tree === 'string') return this.placeText(Kind.Text, key, id, tree, PARAM_VALUE_CODE_POINTS, inner);
+    if (Array.isArray(tree) && tree[0] === Tag.Date) return this.placeScalar(Kind.Date, key, id, Number(tree[1]), inner);
     const packed = packr.pack(tree);
-    return this.place(key, (seq) => writeBytesRecord(this.ring, Kind.Tree, this.slot, id, key, seq, packed));
+    return this.place(key, (seq) => writeBytesRecord(this.ring, Kind.Tree, this.slot, id, key, seq, packed, inner));
   }
 
   private placeNamed(key: string, names: readonly string[], value: unknown, id: KeyId): HeadraceError | undefined {
@@ -340,8 +343,8 @@ export class LaneRun implements Run {
     return this.place(key, (seq) => writeBytesRecord(this.ring, Kind.NamedTree, this.slot, id, key, seq, packed));
   }
 
-  private placeScalar(kind: Kind, key: string, id: KeyId, value: number): HeadraceError | undefined {
-    return this.place(key, (seq) => writeScalar(this.ring, kind, this.slot, id, key, seq, value));
+  private placeScalar(kind: Kind, key: string, id: KeyId, value: number, inner: InnerSeparators): HeadraceError | undefined {
+    return this.place(key, (seq) => writeScalar(this.ring, kind, this.slot, id, key, seq, value, inner));
   }
 
   private placeTag(key: string, value: string): HeadraceError | undefined {
@@ -351,14 +354,21 @@ export class LaneRun implements Run {
     return this.placeText(Kind.Tag, key, this.keys.id(key), value, TAG_VALUE_CODE_POINTS);
   }
 
-  private placeText(kind: Kind, key: string, id: KeyId, value: string, limit: number): HeadraceError | undefined {
+  private placeText(
+    kind: Kind,
+    key: string,
+    id: KeyId,
+    value: string,
+    limit: number,
+    inner: InnerSeparators = 0,
+  ): HeadraceError | undefined {
     let text = value;
     // A code point has two UTF-16 units at most: what is surely too long need not travel.
     if (text.length > limit * 2) {
       if (this.settings.onLongValue === 'reject') return new ValueTooLongError({ key, length: codePoints(text), limit });
       text = cutToCodePoints(text, limit);
     }
-    return this.place(key, (seq) => writeTextRecord(this.ring, kind, this.slot, id, key, seq, text));
+    return this.place(key, (seq) => writeTextRecord(this.ring, kind, this.slot, id, key, seq, text, inner));
   }
 
   private placeControl(kind: Kind, request: ConfigRequest | EndRequest | RunRequest, waitMs?: number): HeadraceError | undefined {

@@ -5,8 +5,12 @@ import { openRuns } from '../reading/open-runs.js';
 import type { StoredRun } from '../reading/stored-run.js';
 import { type Command, count, misuse, parseLine } from './command.js';
 import { findRun } from './find-run.js';
+import { terminalWidth } from './terminal-width.js';
 
 const LIMIT = 20;
+
+/** Params that are equal in all runs hide those that differ when there are more of them. */
+const MOST_EQUAL = 20;
 
 const HELP = `Compares runs: which params differ, what the metrics came to, which param goes with which metric.
 
@@ -20,7 +24,8 @@ Options:
   --experiment <e>    Only of this experiment, by name or id; may be given several times
   --order <key>       Which come first, such as "metrics.accuracy DESC"; may be given several times
   --limit <n>         At most so many of them. Default: ${LIMIT}; 0: all
-  --only-different    Leave out the params that are equal in all
+  --only-different    Leave out the params that are equal in all; a table does so by itself if those are more than ${MOST_EQUAL}
+  --all               All params, however many are equal
   --nested            Params as the tree that they were logged as, and not by their whole keys
   --ignore <pattern>  Leave out keys, such as "data.*"; may be given several times
   --markdown          For a page or an issue, instead of a table
@@ -44,6 +49,7 @@ const OPTIONS = {
   order: { type: 'string', multiple: true },
   limit: { type: 'string' },
   'only-different': { type: 'boolean' },
+  all: { type: 'boolean' },
   nested: { type: 'boolean' },
   ignore: { type: 'string', multiple: true },
   markdown: { type: 'boolean' },
@@ -60,7 +66,8 @@ export const compareCommand: Command = {
     const { values, words } = parseLine('compare', args, OPTIONS);
     const formats = (['markdown', 'csv', 'json'] as const).filter((format) => values[format] === true);
     if (formats.length > 1) throw misuse('compare', `one of ${formats.map((format) => `--${format}`).join(' and ')}`);
-    const { filter, experiment, order: orderBy, ignore, 'only-different': onlyDifferent } = values;
+    if (values.all === true && values['only-different'] === true) throw misuse('compare', '--all or --only-different, not both');
+    const { filter, experiment, order: orderBy, ignore } = values;
     const isSearch = filter !== undefined || experiment !== undefined || orderBy !== undefined || values.limit !== undefined;
     if (isSearch === words.length > 0) throw misuse('compare', 'name runs, or choose them with --filter or --experiment');
     if (words.length === 1) throw misuse('compare', `name a second run besides ${words[0]}`);
@@ -72,9 +79,15 @@ export const compareCommand: Command = {
     if (isSearch) for await (const run of runs.searchRuns(search)) chosen.push(run);
     const comparison = await compareRuns(chosen, { ignore });
     if (values.html !== undefined) await writeReport(values.html, comparison);
+    // Somebody reads the table; other outputs are complete unless they were asked not to be.
+    const isAsked = values['only-different'] === true;
+    const isTable = formats.length === 0 && chosen.length > 1;
+    const isCrowded = isTable && !isAsked && values.all !== true && comparison.constant.length > MOST_EQUAL;
+    const view = values.nested === true ? 'nested' : 'flat';
     process.stdout.write(
-      await textOf(comparison, formats[0], { onlyDifferent, view: values.nested === true ? 'nested' : 'flat' }),
+      await textOf(comparison, formats[0], { onlyDifferent: isAsked || isCrowded, view, width: terminalWidth() }),
     );
+    if (isCrowded) process.stderr.write('--all shows the params that are equal, too\n');
     return 0;
   },
 };
@@ -83,7 +96,7 @@ export const compareCommand: Command = {
 async function textOf(
   comparison: Comparison,
   format: 'markdown' | 'csv' | 'json' | undefined,
-  options: { readonly onlyDifferent: boolean | undefined; readonly view: 'nested' | 'flat' },
+  options: { readonly onlyDifferent: boolean; readonly view: 'nested' | 'flat'; readonly width: number | undefined },
 ): Promise<string> {
   switch (format) {
     case 'markdown':

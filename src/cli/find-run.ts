@@ -1,6 +1,7 @@
 /** The run that somebody names, or the nearest to it in the error. */
 import { RunNotFoundError } from '../errors.js';
 import { nearest } from '../nearest.js';
+import { SHORTEST_PREFIX } from '../reading/find-run.js';
 import type { Runs, StoredRun } from '../reading/stored-run.js';
 
 /** Of the latest runs, among which a person's usually is. */
@@ -14,6 +15,11 @@ export async function findRun(runs: Runs, word: string): Promise<StoredRun> {
     const names = new Set<string>();
     for await (const { name } of runs.searchRuns({ limit: LOOKED_THROUGH })) names.add(name);
     const meant = nearest(word, [...names]);
-    throw meant === undefined ? error : new Error(`there is no run ${JSON.stringify(word)}. Did you mean ${meant}?`);
+    throw new Error(`there is no run ${JSON.stringify(word)}${meant === undefined ? remedy(word) : `. Did you mean ${meant}?`}`);
   }
+}
+
+function remedy(word: string): string {
+  const isShort = /^[\da-f]+$/i.test(word) && word.length < SHORTEST_PREFIX;
+  return isShort ? `; of an id, write ${SHORTEST_PREFIX} digits at least` : '; headrace runs lists them';
 }

@@ -1,9 +1,11 @@
+import { matches } from '../comparing/key-patterns.js';
 import { nearest } from '../nearest.js';
 import { openRuns } from '../reading/open-runs.js';
 import type { StoredRun } from '../reading/stored-run.js';
 import { atMostOne, type Command, count, misuse, parseLine } from './command.js';
 import { runJson } from './run-json.js';
-import { commonMetrics, runsCsv, runsTable } from './runs-listing.js';
+import { type Asked, commonMetrics, runsCsv, runsTable } from './runs-listing.js';
+import { keysOf } from './varying-params.js';
 import { amount } from './words.js';
 
 const LIMIT = 20;
@@ -20,18 +22,21 @@ Usage: headrace runs [filter] [options]
 
 Options:
   --experiment <e>    Only of this experiment, by name or id; may be given several times
-  --metric <key>      Show this metric; may be given several times. Default: those that most runs have
+  --param <key>       Show this param, or several ("model.*"); may be given several times. Default: those that vary, as
+                      many as there is room for
+  --metric <key>      Show this metric, likewise. Default: those that most runs have
+  --all               Show all params that vary and all metrics, however wide
   --order <key>       Such as "metrics.accuracy DESC"; may be given several times. Default: start_time DESC
   --limit <n>         Default: ${LIMIT}; 0: all
   --json              A JSON array of whole runs instead of a table
-  --csv               Comma-separated values, with all params and metrics
+  --csv               Comma-separated values, with all params and metrics (or those asked for)
   --uri <uri>         Where the runs are. Default: MLFLOW_TRACKING_URI, else sqlite:///mlflow.db
   -h, --help          This text
 
 Examples:
   headrace runs
   headrace runs "metrics.accuracy > 0.9" --order "metrics.accuracy DESC" --limit 5
-  headrace runs --experiment digits --metric accuracy --metric loss
+  headrace runs --experiment digits --param "optimizer.*" --metric accuracy --metric loss
   headrace runs "params.optimizer = 'adam' or params.lr < 0.001" --csv > runs.csv
   headrace runs --limit 0 --json | jq -r '.[].id'
 
@@ -40,7 +45,9 @@ Exit code: 0, also if there is none; 1 if the store can't be read or the filter 
 
 const OPTIONS = {
   experiment: { type: 'string', multiple: true },
+  param: { type: 'string', multiple: true },
   metric: { type: 'string', multiple: true },
+  all: { type: 'boolean' },
   order: { type: 'string', multiple: true },
   limit: { type: 'string' },
   json: { type: 'boolean' },
@@ -56,7 +63,7 @@ export const runsCommand: Command = {
     const filter = atMostOne('runs', words, 'filter');
     const limit = count('runs', 'limit', values.limit, LIMIT) || Number.POSITIVE_INFINITY;
     if (values.json === true && values.csv === true) throw misuse('runs', '--json or --csv, not both');
-    const { experiment, order: orderBy, metric: metrics = [] } = values;
+    const { experiment, order: orderBy, param = [], metric = [], all: isWhole = false } = values;
     await using runs = openRuns(values.uri);
     const shown: StoredRun[] = [];
     let more = 0;
@@ -65,15 +72,16 @@ export const runsCommand: Command = {
       if (shown.length < limit) shown.push(run);
       else more++;
     }
-    checkMetrics(metrics, shown);
+    const params = chosenKeys('param', param, keysOf(shown.map((run) => run.params)));
+    const asked: Asked = { params, metrics: chosenKeys('metric', metric, commonMetrics(shown)), isWhole };
     process.stdout.write(
       values.json === true
         ? `${JSON.stringify(shown.map(runJson), undefined, 2)}\n`
         : values.csv === true
-          ? runsCsv(shown, metrics)
+          ? runsCsv(shown, asked)
           : shown.length === 0
             ? 'no runs\n'
-            : runsTable(shown, metrics),
+            : runsTable(shown, asked),
     );
     if (more > 0)
       process.stderr.write(
@@ -88,11 +96,12 @@ function hint(limit: number, more: number): string {
 }
 
 /** A column of dashes tells nobody that the name is wrong. */
-function checkMetrics(asked: readonly string[], runs: readonly StoredRun[]): void {
-  const known = commonMetrics(runs);
-  if (known.length === 0) return;
-  for (const key of asked) {
-    if (known.includes(key)) continue;
-    throw misuse('runs', `none of these runs has a metric ${JSON.stringify(key)}`, nearest(key, known));
-  }
+function chosenKeys(what: 'param' | 'metric', asked: readonly string[], known: readonly string[]): readonly string[] {
+  if (known.length === 0) return asked;
+  const found = asked.flatMap((pattern) => {
+    const keys = known.filter((key) => matches(key, pattern));
+    if (keys.length > 0) return keys;
+    throw misuse('runs', `none of these runs has a ${what} ${JSON.stringify(pattern)}`, nearest(pattern, known));
+  });
+  return [...new Set(found)];
 }

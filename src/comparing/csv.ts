@@ -1,5 +1,5 @@
 /** A comparison for spreadsheets and data frames: RFC 4180, a row for each run. */
-import { csvText } from '../csv.js';
+import { csvText, guardedFromFormulas } from '../csv.js';
 import type { ComparedRun, Comparison } from './comparison.js';
 
 export interface CsvOptions {
@@ -45,13 +45,8 @@ function time(milliseconds: number | null): string | null {
   return milliseconds === null ? null : new Date(milliseconds).toISOString();
 }
 
-/** Spreadsheets also compute what follows blanks or full-width signs. */
-const STARTS_FORMULA = /^\s*[=+\-@\uFF1D\uFF0B\uFF0D\uFF20]|^[\t\r\n]/u;
-/** `-0.5` and `-inf` are values, not formulas, and must stay what a program reads. */
-const IS_NUMBER = /^[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|inf(?:inity)?)$/i;
-
 function cellText(cell: Cell, guardFormulas: boolean): string | null {
   if (cell === null) return null;
   const text = String(cell);
-  return guardFormulas && STARTS_FORMULA.test(text) && !IS_NUMBER.test(text) ? `'${text}` : text;
+  return guardFormulas ? guardedFromFormulas(text) : text;
 }

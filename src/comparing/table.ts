@@ -1,6 +1,7 @@
 /** A comparison for a terminal. */
 import type Table from 'cli-table3';
 import { borderlessTable, PADDING } from '../borderless-table.js';
+import { columnsOf } from '../text-columns.js';
 import type { Comparison } from './comparison.js';
 import { type FormatOptions, type Section, sectionsOf } from './sections.js';
 
@@ -27,6 +28,8 @@ function sectionText({ title, head, rows, numeric, fixed, note }: Section, width
   const cells = [head, ...rows].map((row) => row.map(printable));
   const naturals = head.map((_, column) => Math.max(...cells.map((row) => columnsOf(row[column] ?? ''))));
   const widths = fitting(naturals, fixed, width);
+  // Of a key the end tells more than the beginning; of a run's name it does not.
+  if (head[0] !== 'run') for (const row of cells) row[0] = cutInFront(row[0] ?? '', widths[0] ?? 0);
   const lines = [title];
   for (const [index, columns] of blocks(widths, fixed, width).entries()) {
     if (index > 0) lines.push('');
@@ -85,21 +88,18 @@ function tableLines(
   );
 }
 
+/** Indented names of a tree stay as they are: they are short, and say by their place whose they are. */
+function cutInFront(text: string, width: number): string {
+  if (columnsOf(text) <= width || text.startsWith(' ')) return text;
+  const rest = [...text];
+  while (columnsOf(rest.join('')) >= width) rest.shift();
+  return `…${rest.join('')}`;
+}
+
 /** Line breaks and what moves a terminal's cursor or turns its text round are shown as marks. */
 function printable(text: string): string {
   return text
     .replace(/\r\n|[\r\n\u2028\u2029]/g, '\u23ce')
     .replaceAll('\t', ' ')
     .replace(/[\p{Cc}\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, '\ufffd');
-}
-
-const WIDE =
-  /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u;
-const COMBINING = /\p{Mn}|\p{Me}|\p{Cf}/u;
-
-/** Of a terminal: Chinese, Japanese and Korean characters take two. */
-function columnsOf(text: string): number {
-  let columns = 0;
-  for (const character of text) columns += COMBINING.test(character) ? 0 : WIDE.test(character) ? 2 : 1;
-  return columns;
 }

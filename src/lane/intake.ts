@@ -1,6 +1,7 @@
 import { Unpackr } from 'msgpackr/unpack';
 import { ConfigFileError, HeadraceError, InvalidKeyError, ValueTooLongError } from '../errors.js';
 import { type ConfigParam, readConfigFile } from '../params/config-file.js';
+import { namesIn } from '../params/inner-separators.js';
 import { keyProblem } from '../params/key.js';
 import { codePoints, cutToCodePoints, isLonger } from '../params/length.js';
 import { PARAM_VALUE_CODE_POINTS, TAG_VALUE_CODE_POINTS } from '../params/limits.js';
@@ -275,8 +276,11 @@ export class Intake {
         this.takeParam(queue, seq, id, { key, names, value });
         return;
       }
-      default:
-        this.takeParam(queue, seq, id, { key, names: undefined, value: this.tree(kind, offset) });
+      default: {
+        const inner = record.inner(offset);
+        const names = inner === 0 ? undefined : namesIn(key, this.settings.separator, inner);
+        this.takeParam(queue, seq, id, { key, names, value: this.tree(kind, offset) });
+      }
     }
   }
 

@@ -1,5 +1,6 @@
 /** Walks what `logParams` is given, on the caller's thread: one leaf, one param. */
 import { type HeadraceError, InvalidValueError } from '../errors.js';
+import { countOf, type InnerSeparators, TOO_MANY, withInner } from './inner-separators.js';
 import { isToJson, jsonForm, type Kind, kindOf, thrownText } from './kind.js';
 import { MAX_DEPTH, take } from './take.js';
 import { valueText } from './value.js';
@@ -7,8 +8,8 @@ import { valueText } from './value.js';
 /** More names than any run has params; there so that an object that shares its parts 2^64 times comes to an end. */
 const MAX_NAMES = 1_000_000;
 
-/** `names`: what was joined to the key; given when the separator stands in one of them. */
-type Leaf = (key: string, value: unknown, names: readonly string[] | undefined) => void;
+/** `names`: what was joined to the key; given where `inner` has no room to tell it. */
+type Leaf = (key: string, value: unknown, inner: InnerSeparators, names: readonly string[] | undefined) => void;
 type Refuse = (key: string, error: HeadraceError) => void;
 
 /**
@@ -37,8 +38,9 @@ class Flattening {
   #prefix: string | undefined;
   /** Names that lead to what is being walked. */
   readonly #path: string[] = [];
-  /** How many of them have the separator in them. */
-  #separated = 0;
+  /** Separators in front of the next name. */
+  #separators = 0;
+  #inner: InnerSeparators = 0;
 
   constructor(separator: '.' | '/', leaf: Leaf, refuse: Refuse) {
     this.#separator = separator;
@@ -50,8 +52,10 @@ class Flattening {
     this.#prefix = prefix;
     const form = this.#formOf(prefix ?? '', params);
     if (form === undefined) return;
-    if (nests(form)) this.#enter(prefix, params, form);
-    else this.#refused(prefix ?? '', `is ${described(form)}; logParams takes an object or a Map, logParam takes one value`);
+    if (nests(form)) {
+      this.#separators = prefix === undefined ? 0 : countOf(this.#separator, String(prefix)) + 1;
+      this.#enter(prefix, params, form);
+    } else this.#refused(prefix ?? '', `is ${described(form)}; logParams takes an object or a Map, logParam takes one value`);
   }
 
   #walk(key: string, value: unknown): void {
@@ -62,23 +66,27 @@ class Flattening {
   }
 
   #give(key: string, value: unknown): void {
-    if (this.#separated === 0) {
-      this.#leaf(key, value, undefined);
+    if (this.#inner !== TOO_MANY) {
+      this.#leaf(key, value, this.#inner, undefined);
       return;
     }
     // A prefix may be several names, as the key of logParam may.
     const before = this.#prefix === undefined ? [] : String(this.#prefix).split(this.#separator);
-    this.#leaf(key, value, [...before, ...this.#path]);
+    this.#leaf(key, value, 0, [...before, ...this.#path]);
   }
 
   /** Walks what stands under `name`. */
   #descend(name: string, joined: string, value: unknown): void {
-    const isSeparated = name.includes(this.#separator);
-    if (isSeparated) this.#separated++;
+    const inner = this.#inner;
+    const before = this.#separators;
+    const count = countOf(this.#separator, name);
+    this.#inner = withInner(inner, before, count);
+    this.#separators = before + count + 1;
     this.#path.push(name);
     this.#walk(joined, value);
     this.#path.pop();
-    if (isSeparated) this.#separated--;
+    this.#separators = before;
+    this.#inner = inner;
   }
 
   /** `key` is undefined at the top of params without a prefix. */

@@ -26,5 +26,5 @@ export type Tag = (typeof Tag)[keyof typeof Tag];
 export type Tree = string | number | boolean | null | TaggedTree;
 export type TaggedTree = readonly [tag: Tag, ...parts: Tree[]];
 
-/** Of a param whose names can't be told from its key: the separator stands in one of them. */
+/** Of a param whose names neither its key nor 16 bits tell (inner-separators.ts). */
 export type NamedTree = readonly [names: readonly string[], tree: Tree];

@@ -6,7 +6,7 @@ import type { Filter, Operand } from './filter/tree.js';
 import type { RunRecord, RunSource } from './run-source.js';
 
 /** Fewer letters of an id are more likely a slip. */
-const SHORTEST_PREFIX = 4;
+export const SHORTEST_PREFIX = 4;
 
 /** One more than an error lists, so that it can say that there are more. */
 const MOST = 11;

@@ -1,7 +1,7 @@
 /**
  * What stands in a record. Written by the caller's thread, read by the lane's worker.
  *
- *   all records     0 header   4 run slot u32   8 key id u32   12 seq u32 (low half)
+ *   all records     0 header   4 run slot u32   8 key u32   12 seq u32 (low half)
  *
  *   Metric         16 value f64   24 step i32   28 stamp u32 (ms since the lane's epoch)
  *   MetricWide     16 value f64   24 step f64   32 timestamp f64 (ms since 1970)
@@ -9,10 +9,12 @@
  *   Literal        16 f64: 0 null, 1 false, 2 true
  *   all others     16 text bytes u32   20 key bytes u32   24 text   then key
  *
- * Key id 0: the key stands in the record; in the fixed kinds behind the fixed part, as length u32 and
- * text. Kinds without a key (Config, Run, End) have id 0 and no key bytes.
+ * Key: its id; of a param besides, in the upper 16 bits, which of its separators stand within a name. Id 0: the
+ * key stands in the record; in the fixed kinds behind the fixed part, as length u32 and text. Kinds without a
+ * key (Config, Run, End) have id 0 and no key bytes.
  */
 
+import type { InnerSeparators } from '../params/inner-separators.js';
 import type { RingConsumer } from './consumer.js';
 import { INLINE, type KeyId } from './key-table.js';
 import { kindOf, maxRecordBytes, NO_ROOM, type Offset, recordBytes } from './layout.js';
@@ -34,7 +36,7 @@ export const Kind = {
   Config: 10,
   Run: 11,
   End: 12,
-  /** A packed NamedTree. */
+  /** A packed NamedTree: a param whose names 16 bits don't tell. */
   NamedTree: 13,
   // The other way, from the worker to the caller's thread (lane/verdict-record.ts).
   Failed: 32,
@@ -53,6 +55,8 @@ export const METRIC_BYTES = 32;
 const METRIC_WIDE_BYTES = 40;
 const SCALAR_BYTES = 24;
 const TEXT_START = 24;
+const KEY_ID_BITS = 16;
+const KEY_ID_MASK = 0xffff;
 
 /** Place of a run in its lane's run table. */
 export type RunSlot = number & { readonly __unit?: 'run slot' };
@@ -63,7 +67,7 @@ export const KEY_LONE_SURROGATE = -5;
 export const KEY_NUL_CHARACTER = -6;
 export type Written = number;
 
-function writeHead(ring: RingProducer, offset: Offset, run: RunSlot, key: KeyId, seq: number): void {
+function writeHead(ring: RingProducer, offset: Offset, run: RunSlot, key: number, seq: number): void {
   const word = offset >> 2;
   ring.words[word + 1] = run;
   ring.words[word + 2] = key;
@@ -128,10 +132,11 @@ export function writeScalar(
   key: string,
   seq: number,
   value: number,
+  inner: InnerSeparators = 0,
 ): Written {
   const offset = claimFixed(ring, kind, SCALAR_BYTES, id, key);
   if (offset < 0) return offset;
-  writeHead(ring, offset, run, id, seq);
+  writeHead(ring, offset, run, id | (inner << KEY_ID_BITS), seq);
   ring.doubles[(offset >> 3) + 2] = value;
   return offset;
 }
@@ -145,6 +150,7 @@ export function writeTextRecord(
   key: string,
   seq: number,
   text: string,
+  inner: InnerSeparators = 0,
 ): Written {
   const keyBound = id === INLINE ? textBound(key) : 0;
   let claimed = recordBytes(TEXT_START + textBound(text) + keyBound);
@@ -157,7 +163,7 @@ export function writeTextRecord(
   if (offset === NO_ROOM) return NO_ROOM;
   const textBytes = writeText(ring.bytes, offset + TEXT_START, text);
   if (textBytes < 0) return giveUp(ring, textBytes);
-  return finish(ring, kind, offset, claimed, run, id, key, seq, textBytes);
+  return finish(ring, kind, offset, claimed, run, id, key, seq, textBytes, inner);
 }
 
 /** Kinds that carry bytes of somebody else's format. */
@@ -169,6 +175,7 @@ export function writeBytesRecord(
   key: string,
   seq: number,
   bytes: Uint8Array,
+  inner: InnerSeparators = 0,
 ): Written {
   const keyBound = id === INLINE ? textBound(key) : 0;
   const claimed = recordBytes(TEXT_START + bytes.length + keyBound);
@@ -176,7 +183,7 @@ export function writeBytesRecord(
   const offset = ring.claim(kind, claimed);
   if (offset === NO_ROOM) return NO_ROOM;
   ring.bytes.set(bytes, offset + TEXT_START);
-  return finish(ring, kind, offset, claimed, run, id, key, seq, bytes.length);
+  return finish(ring, kind, offset, claimed, run, id, key, seq, bytes.length, inner);
 }
 
 function finish(
@@ -189,13 +196,14 @@ function finish(
   key: string,
   seq: number,
   textBytes: number,
+  inner: InnerSeparators,
 ): Written {
   let keyBytes = 0;
   if (id === INLINE) {
     keyBytes = writeText(ring.bytes, offset + TEXT_START + textBytes, key);
     if (keyBytes < 0) return giveUp(ring, keyOf(keyBytes));
   }
-  writeHead(ring, offset, run, id, seq);
+  writeHead(ring, offset, run, id | (inner << KEY_ID_BITS), seq);
   const word = offset >> 2;
   ring.words[word + 4] = textBytes;
   ring.words[word + 5] = keyBytes;
@@ -251,7 +259,11 @@ export class RecordReader {
   }
 
   keyId(offset: Offset): KeyId {
-    return this.word(offset, 2);
+    return this.word(offset, 2) & KEY_ID_MASK;
+  }
+
+  inner(offset: Offset): InnerSeparators {
+    return this.word(offset, 2) >>> KEY_ID_BITS;
   }
 
   /** Low 32 bits, unsigned. */

@@ -17,10 +17,10 @@ export class Called {
 
   /**
    * `cwd`: where it is called. Nothing of headrace's is in its environment but `env`. Without a terminal, also where the
-   * tests have one: Ctrl-C is another thing there.
+   * tests have one: Ctrl-C is another thing there, and so is the width.
    */
   constructor(cwd: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-    const kept = Object.entries(process.env).filter(([name]) => !/^(?:HEADRACE|MLFLOW|DATABRICKS)_/.test(name));
+    const kept = Object.entries(process.env).filter(([name]) => !/^(?:(?:HEADRACE|MLFLOW|DATABRICKS)_|COLUMNS$)/.test(name));
     const child = spawn(process.execPath, [main, ...args], {
       cwd,
       env: { ...Object.fromEntries(kept), ...env },

@@ -55,14 +55,39 @@ describe('two runs', () => {
     expect(readFileSync(join(stored.folder, 'report.html'), 'utf8')).toMatch(/^<!doctype html>/i);
   });
 
+  test('many params that are equal hide those that differ, or can not be had', async () => {
+    const stored = new Stored();
+    const tracker = stored.tracker();
+    const equal = Object.fromEntries(Array.from({ length: 30 }, (_, i) => [`same${i}`, i]));
+    for (const [name, lr] of [
+      ['slow', 0.001],
+      ['fast', 0.1],
+    ] as const) {
+      // biome-ignore format: pairs
+      await tracker.startRun({ name, params: { ...equal, lr } }).end();
+    }
+    await tracker.close();
+    const said = await compare(stored, 'slow', 'fast');
+    expect([said.code, said.stderr]).toEqual([0, '--all shows the params that are equal, too\n']);
+    expect(said.stdout).toMatch(/lr +different +0\.001 +0\.1\n30 of 31 params are equal and not shown\.\n/);
+    expect(said.stdout).not.toContain('same1');
+    const all = await compare(stored, 'slow', 'fast', '--all');
+    expect([all.stderr, all.stdout.match(/same\d+ +equal/g)?.length]).toEqual(['', 30]);
+    for (const format of ['--csv', '--json', '--markdown']) {
+      const other = await compare(stored, 'slow', 'fast', format);
+      expect([other.stderr, other.stdout.includes('same29')]).toEqual(['', true]);
+    }
+  });
+
   test('names and a search, or two outputs, are taken together', async () => {
     const stored = await two();
     const said = await Promise.all([
       compare(stored, 'slow', 'fast', '--filter', 'params.optimizer.lr > 0'),
       compare(stored, 'slow', 'fast', '--csv', '--json'),
+      compare(stored, 'slow', 'fast', '--all', '--only-different'),
       compare(stored, 'slow', 'fats'),
     ]);
-    expect(said.map(({ code }) => code)).toEqual([2, 2, 1]);
-    expect(said[2]?.stderr).toContain('Did you mean fast?');
+    expect(said.map(({ code }) => code)).toEqual([2, 2, 2, 1]);
+    expect(said[3]?.stderr).toContain('Did you mean fast?');
   });
 });

@@ -77,7 +77,7 @@ describe('runs', () => {
     await using runs = openRuns(stored.uri);
     const found: StoredRun[] = [];
     for await (const run of runs.searchRuns()) found.push(run);
-    const table = runsTable(found, ['loss'], 70);
+    const table = runsTable(found, { params: [], metrics: ['loss'], isWhole: false }, 70);
     expect(
       table
         .split('\n')
@@ -85,7 +85,62 @@ describe('runs', () => {
         .filter((line) => line.length > 70),
     ).toEqual([]);
     expect(table).toMatch(/^run +name +experiment +status +age +flag +loss\n/);
-    expect(table).toMatch(/\n2 params more vary \(--csv has all\): optimizer\.lr, optimizer\.name\n$/);
+    expect(table).toMatch(/\n2 params more vary \(--all, --param\): optimizer\.lr, optimizer\.name\n$/);
+  });
+
+  test('many params or metrics crowd the table, or what is left out can not be had', async () => {
+    const stored = new Stored();
+    const tracker = stored.tracker();
+    for (const [index, name] of ['a', 'b', 'c'].entries()) {
+      const layers = Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`units${i}`, (i * index * (i % 7)) % 11]));
+      const run = tracker.startRun({ name, params: { model: { layers }, lr: index / 10, path: `/runs/${name}` } });
+      run.logMetrics(Object.fromEntries(Array.from({ length: 9 }, (_, i) => [`metric${i}`, index])));
+      await run.end();
+    }
+    await tracker.close();
+    const call = (...args: string[]): Promise<Said> => headrace(stored.folder, ['runs', '--uri', stored.uri, ...args]);
+
+    const [head = [], ...lines] = cells(await call());
+    expect(head.slice(0, 5)).toEqual(['run', 'name', 'status', 'age', 'lr']);
+    const [hiddenParams, hiddenMetrics] = lines.slice(-2).map(([line = '']) => line);
+    expect(hiddenParams).toMatch(/^\d+ params more vary \(--all, --param\): /);
+    expect(hiddenMetrics).toMatch(/^[5-9] metrics more \(--all, --metric\): metric/);
+    const { stdout } = await call();
+    expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(160);
+    for (const columns of [60, 90]) {
+      const narrow = await headrace(stored.folder, ['runs', '--uri', stored.uri], { COLUMNS: String(columns) });
+      expect(Math.max(...narrow.stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(columns);
+    }
+
+    const asked = cells(await call('--param', 'path', '--param', '*units1?', '--metric', 'metric8'));
+    const keys = asked[0]?.slice(4) ?? [];
+    expect(keys).toEqual(['path', ...Array.from({ length: 10 }, (_, i) => `model.layers.units1${i}`), 'metric8']);
+    expect(asked).toHaveLength(4);
+    const all = cells(await call('--all'));
+    expect(all).toHaveLength(4);
+    expect(all[0]).toContain('path');
+    expect(all[0]?.filter((title) => title.startsWith('metric'))).toHaveLength(9);
+
+    const wrong = await call('--param', 'l');
+    expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining('has a param "l". Did you mean lr?')]);
+    const { stdout: csv } = await call('--csv', '--param', 'lr', '--metric', 'metric0');
+    expect(csv.split('\r\n')[0]).toBe('run_id,run_name,experiment,status,start_time,end_time,params.lr,metrics.metric0');
+  });
+
+  test('a spreadsheet computes what a program logged', async () => {
+    const stored = new Stored();
+    const tracker = stored.tracker();
+    const run = tracker.startRun({
+      name: '=1+1',
+      params: { command: '@SUM(A1)', shift: -0.5, '-key': '+1 -1', bound: -Infinity },
+    });
+    run.logMetric('loss', -0.25);
+    await run.end();
+    await tracker.close();
+    const { stdout } = await headrace(stored.folder, ['runs', '--csv', '--uri', stored.uri]);
+    const [head, row] = stdout.split('\r\n').map((line) => line.split(','));
+    expect(head?.slice(6)).toEqual(['params.-key', 'params.bound', 'params.command', 'params.shift', 'metrics.loss']);
+    expect([row?.[1], ...(row?.slice(6) ?? [])]).toEqual(["'=1+1", "'+1 -1", '-Infinity', "'@SUM(A1)", '-0.5', '-0.25']);
   });
 
   test('filter, order, limit or metric is not heard', async () => {
@@ -204,6 +259,10 @@ describe('show', () => {
       stdout: '',
       stderr: 'headrace: there is no run "brisk-oter-2". Did you mean brisk-otter-2?\n',
     });
+    const told = async (word: string): Promise<string> => (await call(place, ['show', word])).stderr;
+    expect(await told('nothing')).toBe('headrace: there is no run "nothing"; headrace runs lists them\n');
+    const start = place.ids['calm-lake-1']?.slice(0, 3) ?? '';
+    expect(await told(start)).toBe(`headrace: there is no run "${start}"; of an id, write 4 digits at least\n`);
   });
 
   test('a store that is not there is made by looking into it', async () => {

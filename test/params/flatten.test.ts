@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { InvalidValueError } from '../../src/errors.js';
 import { flatten } from '../../src/params/flatten.js';
+import { namesIn } from '../../src/params/inner-separators.js';
 
 interface Walk {
   readonly leaves: [key: string, value: unknown][];
@@ -328,4 +329,29 @@ test('params made of plain objects come back whole when their keys are split aga
       expect(rebuilt).toEqual(params);
     }),
   );
+});
+
+test('names with separators in them are told from the key, be it by 16 bits or one by one', () => {
+  const name = fc.string({ unit: fc.constantFrom('a', '.', '/'), maxLength: 6 });
+  let oneByOne = 0;
+  fc.assert(
+    fc.property(
+      fc.array(name, { minLength: 1, maxLength: 8 }),
+      fc.option(name, { nil: undefined }),
+      fc.constantFrom('.' as const, '/' as const),
+      (names, prefix, separator) => {
+        const params = names.reduceRight<unknown>((inner, each) => ({ [each]: inner }), 1);
+        const told: (readonly string[])[] = [];
+        const leaf = (key: string, _: unknown, inner: number, all: readonly string[] | undefined): void => {
+          if (all !== undefined) oneByOne++;
+          told.push(all ?? namesIn(key, separator, inner));
+        };
+        flatten(params, prefix, separator, leaf, (_, error) => expect.unreachable(error.message));
+        const before = prefix === undefined || prefix === '' ? [] : prefix.split(separator);
+        expect(told).toEqual([[...before, ...names]]);
+      },
+    ),
+    { numRuns: 2000 },
+  );
+  expect(oneByOne).toBeGreaterThan(0);
 });

@@ -31,7 +31,7 @@ type ScalarKind = typeof Kind.Number | typeof Kind.Date | typeof Kind.Literal;
 type TextKind = typeof Kind.Text | typeof Kind.Digits | typeof Kind.Tag | typeof Kind.Config | typeof Kind.Run | typeof Kind.End;
 
 type Command =
-  | { readonly do: 'log'; readonly run: number; readonly key: string; readonly logged: Logged }
+  | { readonly do: 'log'; readonly run: number; readonly key: string; readonly inner: number; readonly logged: Logged }
   | { readonly do: 'publish' }
   | { readonly do: 'take'; readonly count: number }
   | { readonly do: 'release' }
@@ -85,7 +85,16 @@ const logged: fc.Arbitrary<Logged> = fc.oneof(
   fc.record({ kind: fc.constant('bytes' as const), bytes: fc.uint8Array({ maxLength: 300 }) }),
 );
 const command: fc.Arbitrary<Command> = fc.oneof(
-  { arbitrary: fc.record({ do: fc.constant('log' as const), run: fc.integer({ min: 0, max: 65_535 }), key, logged }), weight: 8 },
+  {
+    arbitrary: fc.record({
+      do: fc.constant('log' as const),
+      run: fc.integer({ min: 0, max: 65_535 }),
+      key,
+      inner: fc.constantFrom(0, 1, 0x8000, 0xffff),
+      logged,
+    }),
+    weight: 8,
+  },
   { arbitrary: fc.constant({ do: 'publish' } as const), weight: 3 },
   { arbitrary: fc.record({ do: fc.constant('take' as const), count: fc.nat(6) }), weight: 3 },
   { arbitrary: fc.constant({ do: 'release' } as const), weight: 2 },
@@ -101,7 +110,7 @@ class ModelledRing {
   private reader: RecordReader;
   private keyReader = new KeyReader(this.table);
   private readonly keys = new KeyWriter(this.table);
-  private readonly accepted: { run: number; key: string; seq: number; logged: Logged }[] = [];
+  private readonly accepted: { run: number; key: string; inner: number; seq: number; logged: Logged }[] = [];
   private published = 0;
   private taken = 0;
   private released = 0;
@@ -116,7 +125,7 @@ class ModelledRing {
   perform(command: Command): void {
     switch (command.do) {
       case 'log':
-        this.log(command.run, command.key, command.logged);
+        this.log(command.run, command.key, command.inner, command.logged);
         return;
       case 'publish':
         this.producer.publish();
@@ -146,31 +155,32 @@ class ModelledRing {
     expect(this.producer.used).toBe(0);
   }
 
-  private log(run: number, givenKey: string, logged: Logged): void {
+  private log(run: number, givenKey: string, givenInner: number, logged: Logged): void {
     const key = withoutKey(logged) ? '' : givenKey;
+    const inner = logged.kind === 'metric' ? 0 : givenInner;
     const id = this.keys.id(key);
     // Past 2^32 the record holds the low half.
     const seq = 2 ** 32 - 5 + this.accepted.length;
     const before = this.producer.position;
-    let written = this.write(run, id, key, seq, logged);
+    let written = this.write(run, id, key, inner, seq, logged);
     if (written === NO_ROOM) {
       expect(this.producer.position).toBe(before);
       this.perform({ do: 'publish' });
       this.take(this.accepted.length);
       this.perform({ do: 'release' });
-      written = this.write(run, id, key, seq, logged);
+      written = this.write(run, id, key, inner, seq, logged);
     }
     const refusal = this.refusal(id, key, logged);
     if (refusal === undefined) {
       expect(written).toBeGreaterThan(0);
-      this.accepted.push({ run, key, seq: seq % 2 ** 32, logged });
+      this.accepted.push({ run, key, inner, seq: seq % 2 ** 32, logged });
     } else {
       expect(written).toBe(refusal);
       expect(this.producer.position).toBe(before);
     }
   }
 
-  private write(run: number, id: KeyId, key: string, seq: number, logged: Logged): Written {
+  private write(run: number, id: KeyId, key: string, inner: number, seq: number, logged: Logged): Written {
     const { producer } = this;
     switch (logged.kind) {
       case 'metric':
@@ -178,13 +188,13 @@ class ModelledRing {
           ? writeMetric(producer, run, id, seq, logged.value, logged.step, logged.time)
           : writeMetricWide(producer, run, id, key, seq, logged.value, logged.step, logged.time);
       case 'scalar':
-        return logged.of === Kind.Number && id !== INLINE
+        return logged.of === Kind.Number && id !== INLINE && inner === 0
           ? writeNumber(producer, run, id, seq, logged.value)
-          : writeScalar(producer, logged.of, run, id, key, seq, logged.value);
+          : writeScalar(producer, logged.of, run, id, key, seq, logged.value, inner);
       case 'text':
-        return writeTextRecord(producer, logged.of, run, id, key, seq, logged.text);
+        return writeTextRecord(producer, logged.of, run, id, key, seq, logged.text, inner);
       case 'bytes':
-        return writeBytesRecord(producer, Kind.Tree, run, id, key, seq, logged.bytes);
+        return writeBytesRecord(producer, Kind.Tree, run, id, key, seq, logged.bytes, inner);
     }
   }
 
@@ -214,6 +224,7 @@ class ModelledRing {
         run: reader.run(offset),
         seq: reader.seq(offset),
         key: id === INLINE ? reader.inlineKey(offset) : this.keyReader.name(id),
+        inner: reader.inner(offset),
         logged: this.read(offset),
       }).toEqual(wanted);
       this.taken++;

@@ -67,6 +67,12 @@ export function configuration(separator: '.' | '/'): fc.Arbitrary<LoggedTree> {
   return tree.map((any) => loggable(any, undefined, separator, new Set()) ?? {});
 }
 
+/** Names that stand before a whole configuration; short, so that its keys stay such as MLflow takes. */
+export const prefix: fc.Arbitrary<string[] | undefined> = fc.option(
+  fc.array(fc.constantFrom('model', 'v1', '0'), { minLength: 1, maxLength: 2 }),
+  { nil: undefined },
+);
+
 /** As `JSON.parse` gives them; whole numbers beyond 2^53 are bigints in a config file. */
 export const jsonConfiguration: fc.Arbitrary<LoggedTree> = fc
   .dictionary(fc.string({ unit: fc.constantFrom(...'abc.-'), minLength: 1, maxLength: 4 }), fc.jsonValue({ maxDepth: 3 }))

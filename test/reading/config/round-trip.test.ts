@@ -161,6 +161,32 @@ describe('a prefix', () => {
   });
 });
 
+describe('names with the separator in them', () => {
+  test.each(['.', '/'] as const)('stay whole in a flat object, whatever they hold: separator %s', async (separator) => {
+    const join = (...names: string[]): string => names.join(separator);
+    const deep = Array.from({ length: 40 }, (_, i) => `n${i}`);
+    const flat = {
+      [join('optimizer', 'lr')]: 0.1,
+      [join('optimizer', 'name')]: 'adam',
+      [join('optimizer', 'nesterov')]: true,
+      [join('optimizer', 'decay')]: null,
+      [join('data', 'seed')]: 7n,
+      [join('data', 'made')]: new Date(1e12),
+      [join('data', 'shape')]: [28, 28],
+      [join('data', 'notes')]: {},
+      // More separators than a record has bits for, in one name and behind many.
+      [join(...deep)]: 1,
+      nested: { [join('a', 'b')]: { c: { [join('d', 'e', 'f')]: '1' } } },
+      long: [...deep].reverse().reduce<Logged>((inner, name) => ({ [name]: inner }), { [join('x', 'y')]: 'end' }),
+    };
+    const place = sqlite({ separator });
+    deepStrictEqual(await readBack(place, (run) => run.logParams(flat)), flat);
+    // Known keys travel by their number.
+    for (let i = 0; i < 3; i++) deepStrictEqual(await readBack(place, (run) => run.logParams(flat)), flat);
+    deepStrictEqual(await readBack(place, (run) => run.logParam(join('optimizer', 'lr'), 1)), { optimizer: { lr: 1 } });
+  });
+});
+
 test('a .env file is read by its texts alone', async () => {
   const path = join(newFolder(), '.env');
   writeFileSync(path, 'PORT=8080\nA.B=x\nVERSION=1.10\n');
