@@ -34,7 +34,8 @@ Exit codes: 0 done, 1 failed, 2 misused; exec and reproduce end as their command
 // Whoever reads only the first lines (head, less) has what was wanted.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit();
-  throw error;
+  process.stderr.write(`headrace: stdout can't be written: ${error.message}\n`);
+  process.exit(FAILED);
 });
 
 try {

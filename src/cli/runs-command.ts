@@ -1,10 +1,10 @@
 import { matches } from '../comparing/key-patterns.js';
-import { nearest } from '../nearest.js';
 import { openRuns } from '../reading/open-runs.js';
 import type { StoredRun } from '../reading/stored-run.js';
 import { atMostOne, type Command, count, misuse, parseLine } from './command.js';
 import { runJson } from './run-json.js';
 import { type Asked, commonMetrics, runsCsv, runsTable } from './runs-listing.js';
+import { nearestKey, unknownKeys } from './unknown-keys.js';
 import { keysOf } from './varying-params.js';
 import { amount } from './words.js';
 
@@ -83,6 +83,8 @@ export const runsCommand: Command = {
             ? 'no runs\n'
             : runsTable(shown, asked),
     );
+    if (shown.length === 0)
+      for (const told of await unknownKeys(runs, { filter, experiment })) process.stderr.write(`headrace: ${told}\n`);
     if (more > 0)
       process.stderr.write(
         `${more > COUNTED ? `more than ${COUNTED} more runs` : amount(more, 'more run')}: --limit ${hint(limit, more)}\n`,
@@ -101,7 +103,7 @@ function chosenKeys(what: 'param' | 'metric', asked: readonly string[], known: r
   const found = asked.flatMap((pattern) => {
     const keys = known.filter((key) => matches(key, pattern));
     if (keys.length > 0) return keys;
-    throw misuse('runs', `none of these runs has a ${what} ${JSON.stringify(pattern)}`, nearest(pattern, known));
+    throw misuse('runs', `none of these runs has a ${what} ${JSON.stringify(pattern)}`, nearestKey(pattern, known));
   });
   return [...new Set(found)];
 }

@@ -194,6 +194,8 @@ function formOf(value: object, key: string): Form {
   const kind = kindOf(value);
   if (kind !== 'object' && kind !== 'opaque') return { value, kind };
   const form = jsonForm(value, key);
+  // To ask again costs as much as ten leaves.
+  if (form === value) return { value, kind };
   return { value: form, kind: typeof form === 'object' && form !== null ? kindOf(form) : undefined };
 }
 

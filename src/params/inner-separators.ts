@@ -5,7 +5,7 @@
 export type InnerSeparators = number;
 
 /** As many bits as a record has for it. */
-export const INNER_BITS = 16;
+const INNER_BITS = 16;
 
 /** A separator behind those that there are bits for stands within a name. */
 export const TOO_MANY = -1;

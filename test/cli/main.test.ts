@@ -1,4 +1,6 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { COMMANDS } from '../../src/cli/commands.js';
 import { nearest } from '../../src/nearest.js';
@@ -88,6 +90,17 @@ describe('a command line', () => {
       expect(await headrace(newFolder(), [way])).toEqual({ code: 0, stdout: `${VERSION}\n`, stderr: '' });
     }
   });
+});
+
+test.skipIf(process.platform !== 'linux')('a disk that is full passes as success, or shows its stack', async () => {
+  const main = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
+  const full = openSync('/dev/full', 'w');
+  const { status, stderr } = spawnSync(process.execPath, [main, '--version'], {
+    stdio: ['ignore', full, 'pipe'],
+    encoding: 'utf8',
+  });
+  closeSync(full);
+  expect([status, stderr]).toEqual([1, expect.stringMatching(/^headrace: stdout can't be written: ENOSPC[^\n]*\n$/)]);
 });
 
 /** Packages that a built file imports before anything of it runs, by itself or by its parts. */

@@ -195,6 +195,12 @@ describe('runs', () => {
 
   test('a wrong name or filter passes, or no near one is told', async () => {
     const place = await made();
+    const none = await call(place, ['runs', "params.lr < 1 and not (metrics.acuracy > 0 or params.layers = 'x')"]);
+    expect([none.code, none.stdout]).toEqual([0, 'no runs\n']);
+    expect(none.stderr).toBe(
+      'headrace: none of the latest runs has a param "lr". Did you mean optimizer.lr?\n' +
+        'headrace: none of the latest runs has a metric "acuracy". Did you mean accuracy?\n',
+    );
     const metric = await call(place, ['runs', '--metric', 'acuracy']);
     expect([metric.code, metric.stderr]).toEqual([2, expect.stringContaining('has a metric "acuracy". Did you mean accuracy?')]);
     const filter = await call(place, ['runs', 'params.lr <']);

@@ -269,9 +269,11 @@ describe('records with a tag', () => {
       run.logParams(strings),
       run.logMetric('loss', 1),
       run.logParam('b', 5n),
+      run.logParams({ 'optimizer.lr': 0.1, 'model.v1': { units: 64 } }),
     ]);
-    expect([progress.settled, progress.buried]).toEqual([253, 0]);
-    expect(configOf(held.params, held.tags)).toStrictEqual({ ...strings, before: 1, b: 5n });
+    expect([progress.settled, progress.buried]).toEqual([255, 0]);
+    const dotted = { 'optimizer.lr': 0.1, 'model.v1': { units: 64 } };
+    expect(configOf(held.params, held.tags)).toStrictEqual({ ...strings, before: 1, b: 5n, ...dotted });
   });
 
   test('are buried once when nobody is there to be told of their refusal', async () => {
@@ -292,14 +294,20 @@ describe('records with a tag', () => {
     await run.logParam('first', '1');
     const lock = stored.lock();
     run.logParams(strings);
+    run.logParams({ 'optimizer.lr': 0.1 });
     const receipt = run.logParam('a', [1n]);
     await until('a try that failed', () => tracker.stats().retries > 0);
     await killWorker(tracker);
     lock.release();
     await receipt;
-    expect(await run.end()).toMatchObject({ accepted: 252, landed: 252, failed: 0 });
+    expect(await run.end()).toMatchObject({ accepted: 253, landed: 253, failed: 0 });
     const rows = (table: string): Map<string, string> =>
       new Map(stored.rows(`SELECT key, value FROM ${table}`).map(({ key, value }) => [String(key), String(value)]));
-    expect(configOf(rows('params'), rows('tags'))).toStrictEqual({ ...strings, first: '1', a: [1n] });
+    expect(configOf(rows('params'), rows('tags'))).toStrictEqual({
+      ...strings,
+      first: '1',
+      'optimizer.lr': 0.1,
+      a: [1n],
+    });
   });
 });
