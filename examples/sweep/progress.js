@@ -39,7 +39,7 @@ export class Progress {
   #show() {
     if (!process.stdout.isTTY) return;
     this.#bar = new cliProgress.SingleBar({
-      format: '{bar} {percentage} %  {value} of {total} steps  {eta_formatted} to go',
+      format: '{bar} {percentage} %  {value} of {total} steps',
       clearOnComplete: true,
       // The sweep tidies up itself when it is told to stop.
       gracefulExit: false,
