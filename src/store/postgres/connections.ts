@@ -38,11 +38,18 @@ export class Connections {
   private readonly idle: Idle[] = [];
   private readonly waiting: (() => void)[] = [];
   private lent = 0;
+  private client: typeof Client | undefined;
   private closed = false;
 
   constructor(settings: PostgresSettings) {
     this.settings = settings;
     this.routes = settings.hosts.flatMap((host) => tlsChoices(settings.tls, host).map((tls) => ({ host, tls })));
+  }
+
+  /** Loads pg's client. Here and not above: a lane that writes to a file has no use for it. */
+  load(): typeof Client {
+    this.client ??= createRequire(import.meta.url)('pg').Client as typeof Client; // what a require answers has no type
+    return this.client;
   }
 
   /**
@@ -138,7 +145,7 @@ export class Connections {
 
   private async connectBy(route: Route): Promise<Client> {
     if (this.closed) throw new Error('the store is closed');
-    const client = new (loadClient())(this.configOf(route));
+    const client = new (this.load())(this.configOf(route));
     // Whoever waits for an answer gets the error too; without a listener it would end the process.
     client.on('error', () => undefined);
     client.on('end', () => this.drop(client));
@@ -161,7 +168,8 @@ export class Connections {
       database,
       // A function: pg would look for a missing one in the environment and the password file, where we have looked.
       password: () => {
-        if (password === undefined) throw new NoPasswordError(`${host}:${port} asks for the password of ${user}, and none is known`);
+        if (password === undefined)
+          throw new NoPasswordError(`${host}:${port} asks for the password of ${user}, and none is known`);
         return password;
       },
       ssl: tls,
@@ -180,7 +188,10 @@ export class Connections {
 }
 
 /** In the order in which libpq tries them. */
-function tlsChoices({ mode, ca, clientCertificate, clientKey }: PostgresTls, { host }: PostgresHost): (ConnectionOptions | false)[] {
+function tlsChoices(
+  { mode, ca, clientCertificate, clientKey }: PostgresTls,
+  { host }: PostgresHost,
+): (ConnectionOptions | false)[] {
   // There is no TLS on a socket of this machine.
   if (mode === 'disable' || host.startsWith('/')) return [false];
   const verifies = mode.startsWith('verify') || (mode === 'require' && ca !== undefined);
@@ -199,15 +210,18 @@ function tlsChoices({ mode, ca, clientCertificate, clientKey }: PostgresTls, { h
 function isUnreached(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const syscall = 'syscall' in error ? error.syscall : undefined;
-  return syscall === 'connect' || syscall === 'getaddrinfo' || error.message === 'timeout expired' || error instanceof AggregateError;
+  return (
+    syscall === 'connect' || syscall === 'getaddrinfo' || error.message === 'timeout expired' || error instanceof AggregateError
+  );
 }
 
 /** The server itself has said what is wrong. */
 export function hasSqlState(error: unknown): error is Error & { readonly code: string } {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' && /^[0-9A-Z]{5}$/.test(error.code) && 'severity' in error;
-}
-
-/** Here and not above: a lane that writes to a file has no use for it. */
-function loadClient(): typeof Client {
-  return createRequire(import.meta.url)('pg').Client;
+  return (
+    error instanceof Error &&
+    'code' in error &&
+    typeof error.code === 'string' &&
+    /^[0-9A-Z]{5}$/.test(error.code) &&
+    'severity' in error
+  );
 }

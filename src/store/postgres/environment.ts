@@ -171,7 +171,11 @@ function tlsOf(parameters: Parameters, hosts: readonly PostgresHost[], env: Envi
   const isSystem = parameters.text('sslrootcert') === 'system';
   const mode = parameters.oneOf('sslmode', isSystem ? 'verify-full' : 'prefer', MODES);
   if (isSystem && mode !== 'verify-full') {
-    throw refuse(parameters.nameOf('sslmode'), quote(mode), "'verify-full', as sslrootcert=system trusts every authority there is");
+    throw refuse(
+      parameters.nameOf('sslmode'),
+      quote(mode),
+      "'verify-full', as sslrootcert=system trusts every authority there is",
+    );
   }
   // libpq: sockets of this machine have no TLS.
   const isUsed = mode !== 'disable' && hosts.some(({ host }) => !host.startsWith('/'));
