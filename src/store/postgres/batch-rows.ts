@@ -44,9 +44,7 @@ export class BatchRows {
         params.push(item);
       } else if (item.kind === 'metric') {
         const { key, value, timestamp, step } = item;
-        let series = this.series.get(key);
-        if (series === undefined) this.series.set(key, (series = new Series()));
-        series.add(value, timestamp, step);
+        this.seriesOf(key).add(value, timestamp, step);
       } else if (item.key !== RUN_NAME_TAG) {
         this.tags.set(item.key, item.value);
       } else if (item.value !== '') {
@@ -57,6 +55,14 @@ export class BatchRows {
     }
     this.params = params.some((param, i) => i > 0 && isBefore(param, params[i - 1])) ? params.sort(byKey) : params;
     this.runName = runName;
+  }
+
+  private seriesOf(key: string): Series {
+    const known = this.series.get(key);
+    if (known !== undefined) return known;
+    const series = new Series();
+    this.series.set(key, series);
+    return series;
   }
 
   get hasMetrics(): boolean {

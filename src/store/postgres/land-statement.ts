@@ -97,7 +97,7 @@ function runRow(hasTags: boolean, isRenamed: boolean): string {
 }
 
 function known(text: string): Statement {
-  let found = made.get(text);
-  if (found === undefined) made.set(text, (found = statement(text)));
+  const found = made.get(text) ?? statement(text);
+  made.set(text, found);
   return found;
 }

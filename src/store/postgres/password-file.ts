@@ -37,7 +37,7 @@ export function passwordFor({ host, port, database, user }: Login, file: string)
 /** Colons separate; a backslash takes the next character as it is. */
 function fieldsOf(line: string): string[] {
   const fields = [''];
-  for (const [part] of line.matchAll(/\\.|[^]/g)) {
+  for (const [part] of line.matchAll(/\\.|./gs)) {
     if (part === ':') fields.push('');
     else fields[fields.length - 1] += part;
   }

@@ -92,8 +92,8 @@ export class RunGuard {
   }
 
   private of(runId: string): Known {
-    let known = this.known.get(runId);
-    if (known === undefined) this.known.set(runId, (known = { token: undefined, isFenced: false, isInDoubt: false }));
+    const known = this.known.get(runId) ?? { token: undefined, isFenced: false, isInDoubt: false };
+    this.known.set(runId, known);
     return known;
   }
 }
