@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import type { Socket } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
 import type { Client, ClientConfig } from 'pg';
 import type { PostgresHost, PostgresSettings, PostgresTls } from './settings.js';
@@ -98,6 +99,7 @@ export class Connections {
     // The last one given back: the others may rest until their time is over.
     const idle = this.idle.pop();
     clearTimeout(idle?.timer);
+    if (idle !== undefined) socketOf(idle.client).ref();
     return idle?.client;
   }
 
@@ -105,6 +107,8 @@ export class Connections {
     if (this.closed || !this.all.has(client)) return;
     const timer = setTimeout(() => this.drop(client), IDLE_MS);
     timer.unref();
+    // Nobody waits for anything: a program that is done may end.
+    socketOf(client).unref();
     this.idle.push({ client, timer });
   }
 
@@ -185,6 +189,11 @@ export class Connections {
   private advance(): void {
     this.current = (this.current + 1) % this.routes.length;
   }
+}
+
+function socketOf(client: Client): Socket {
+  // With TLS or without; the type would allow a stream of one's own, which we don't give.
+  return client.connection.stream as Socket;
 }
 
 /** In the order in which libpq tries them. */
