@@ -1,8 +1,9 @@
-/** `npm run bench:scale [-- sqlite server postgres growth] [-- --quick]`: rows a second against processes, and a picture of it. */
+/** `npm run bench:scale [-- sqlite postgres server connection growth] [-- --quick]`: rows a second against processes, and a picture of it. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { PINNED_MLFLOW } from '../../test/mlflow/python-env.js';
 import { readArguments } from '../arguments.js';
 import { type Asked, machineNow, report, timed } from '../report.js';
+import { ask as askConnection, TITLE as CONNECTION } from './connection.js';
 import { ask as askGrowth, TITLE as GROWTH } from './growth.js';
 import { pictureOf } from './picture.js';
 import { ask, PROCESSES, STORES, type StoreName } from './processes.js';
@@ -11,13 +12,17 @@ const PICTURE = new URL('../../../docs/pictures/scale.svg', import.meta.url);
 
 // Its keys are its names.
 const names = Object.keys(STORES) as StoreName[];
-const asked = readArguments('bench:scale', [...names, 'growth']);
+const others = {
+  connection: { title: CONNECTION, ask: askConnection },
+  growth: { title: GROWTH, ask: askGrowth },
+} as const;
+const asked = readArguments('bench:scale', [...names, 'connection', 'growth']);
 const machine = machineNow();
 const answers: Asked[] = [];
 for (const name of asked.names) {
   answers.push(
-    name === 'growth'
-      ? await timed(name, `growth: ${GROWTH}`, () => askGrowth(asked.scale))
+    name === 'connection' || name === 'growth'
+      ? await timed(name, `${name}: ${others[name].title}`, () => others[name].ask(asked.scale))
       : await timed(name, `${name}: rows a second, by processes that log at once`, () => ask(name, asked.scale)),
   );
 }

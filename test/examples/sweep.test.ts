@@ -1,46 +1,18 @@
 /** The sweep of examples/sweep, as a person runs it: its processes are killed, it is stopped, and started again. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { type Rows, rowsOf } from '../store/database-rows.js';
 import { newFolder } from '../store/place.js';
 import { until } from '../tracker/waiting.js';
-
-const PROGRAM = fileURLToPath(new URL('../../examples/sweep/sweep.js', import.meta.url));
-
-/** Six trials, of a second or two each: learning rates times sizes of a batch. */
-const SMALL = ['--jobs=2', 'model.hidden=[16]', 'data.train=2500', 'data.held_out=200'];
-const TRIALS = 6;
+import { isAlive, Sweep, TRIALS } from './sweep.js';
 
 /** Two cores may have other tests to run. */
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 120_000;
 
 interface StoredTrial {
   readonly trial: string;
   readonly pid: number;
   readonly status: string;
-}
-
-class Sweep {
-  readonly process;
-  readonly ended: Promise<{ readonly code: unknown; readonly signal: unknown }>;
-  stdout = '';
-  stderr = '';
-
-  constructor(folder: string) {
-    const kept = Object.entries(process.env).filter(([name]) => !/^(?:MLFLOW|HEADRACE|VITEST|NODE_)/.test(name));
-    this.process = spawn(process.execPath, [PROGRAM, ...SMALL], { cwd: folder, env: Object.fromEntries(kept) });
-    this.process.stdout.setEncoding('utf8').on('data', (text: string) => {
-      this.stdout += text;
-    });
-    this.process.stderr.setEncoding('utf8').on('data', (text: string) => {
-      this.stderr += text;
-    });
-    this.ended = once(this.process, 'close').then(([code, signal]) => ({ code, signal }));
-    onTestFinished(() => void this.process.kill('SIGKILL'));
-  }
 }
 
 /** Asked again and again, from before there is a file. */
@@ -62,15 +34,6 @@ function storedTrials(rows: Rows): StoredTrial[] {
 
 function statusesOf(rows: Rows): string[] {
   return rows('SELECT status FROM runs').map(({ status }) => String(status));
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function counts(trials: readonly StoredTrial[], status: string): number[] {
