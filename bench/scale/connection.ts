@@ -34,7 +34,7 @@ export async function ask(scale: Scale): Promise<Answer> {
       "SELECT pid FROM pg_stat_activity WHERE application_name = 'headrace' AND datname = $1",
       database.name,
     );
-    for (const { pid } of serving) memory.push(await privateMegabytes(pid));
+    for (const { pid } of serving) memory.push(await ownMegabytes(pid));
     await tracker.close({ timeoutMs: PATIENCE_MS });
   });
   return {
@@ -54,9 +54,8 @@ export async function ask(scale: Scale): Promise<Answer> {
   };
 }
 
-/** Without what it shares with others; NaN where the system does not say, or not to us. */
-async function privateMegabytes(pid: number): Promise<number> {
+/** Without the buffers that it shares with others; NaN where the system does not say, or not to us. */
+async function ownMegabytes(pid: number): Promise<number> {
   const text = await readFile(`/proc/${pid}/smaps_rollup`, 'utf8').catch(() => '');
-  const sizes = [...text.matchAll(/^Private_(?:Clean|Dirty):\s+(\d+) kB$/gm)].map(([, kilobytes]) => Number(kilobytes));
-  return sizes.length === 0 ? Number.NaN : sizes.reduce((sum, size) => sum + size, 0) / 1024;
+  return Number(/^Anonymous:\s+(\d+) kB$/m.exec(text)?.[1] ?? Number.NaN) / 1024;
 }

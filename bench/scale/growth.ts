@@ -7,7 +7,7 @@ const RUNS = 100;
 const KEYS = 10;
 const STEPS = 1000;
 
-/** Twelve characters on average, as `val.accuracy`. */
+/** Keys of 13 characters. */
 const FILL = `
   INSERT INTO metrics (key, value, timestamp, run_uuid, step, is_nan)
   SELECT 'group.metric' || k, random(), 1700000000000 + $1::bigint * 10000000 + s * 1000 + r, md5($1 || ' ' || r), s, false
@@ -26,7 +26,7 @@ export const TITLE = 'bytes that a row of metrics takes in PostgreSQL, with each
 
 /** Rows come in the order in which runs side by side log them: so do entries of the indexes. */
 export async function ask(scale: Scale): Promise<Answer> {
-  const millions = scale.of(3, 1);
+  const millions = scale.of(2, 1);
   const perRow = new Map<string, number[]>();
   await withDatabase(async (database) => {
     await database.rows(
