@@ -110,7 +110,9 @@ test('what holds the run’s row while a tag is under way lets it write over a n
   await holder.query('BEGIN');
   await holder.query("UPDATE runs SET name = 'held' WHERE run_uuid = $1", [run.id]);
   const waiting = store.land({ runId: run.id, items: [tag('phase', 'one')] });
-  await expect.poll(() => database.rows("SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")).toHaveLength(1);
+  await expect
+    .poll(() => database.rows("SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"))
+    .toHaveLength(1);
   await holder.query('COMMIT');
   await holder.end();
   expect(await waiting).toEqual([undefined]);

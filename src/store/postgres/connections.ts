@@ -144,7 +144,7 @@ export class Connections {
       }
     }
     // What a server said tells more than that another did not answer.
-    throw failures.find(hasSqlState) ?? failures[0];
+    throw failures.find(hasSqlState) ?? failures.find((error) => error instanceof NoPasswordError) ?? failures[0];
   }
 
   private async connectBy(route: Route): Promise<Client> {

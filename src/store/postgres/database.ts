@@ -46,12 +46,17 @@ export class Database {
         }
       }, keepsConnection);
     } catch (error) {
-      if (isReadOnly(error)) this.connections.leaveHost();
+      if (isReadOnly(error)) this.leaveHost();
       if (!named || !isLostStatement(error)) throw error;
       // Nothing was done: the name was all that the server looked at.
       this.named = false;
       return this.rows(asked, values);
     }
+  }
+
+  /** It takes no writes. */
+  leaveHost(): void {
+    this.connections.leaveHost();
   }
 
   close(): void {

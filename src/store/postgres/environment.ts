@@ -128,7 +128,13 @@ function hostsOf(address: PostgresAddress, parameters: Parameters, env: Environm
     const [host, own] = splitPort(place);
     const port = own || ports[ports.length === 1 ? 0 : i] || String(DEFAULT_PORT);
     if (!/^\d{1,5}$/.test(port) || Number(port) < 1 || Number(port) > 65_535) {
-      throw refuse(parameters.nameOf('port'), quote(port), 'a port from 1 to 65535, one for all hosts or one for each');
+      // Of `user:password` without a host the port is the password.
+      const received = /^\d+$/.test(port) ? port : 'something that is no number';
+      throw refuse(
+        own ? 'uri (port)' : parameters.nameOf('port'),
+        received,
+        'a port from 1 to 65535, one for all hosts or one for each',
+      );
     }
     if (/[\s\\]/.test(host)) throw refuse('uri (host)', quote(host), 'a name, an address or the folder of a socket');
     return { host: host || usualHost(), port: Number(port) };
@@ -261,7 +267,9 @@ class Parameters {
 
   /** Who said it, for a message. */
   nameOf(name: string): string {
-    return this.#given.get(name) ? `uri (${name})` : (PARAMETERS[name] ?? `uri (${name})`);
+    const variable = PARAMETERS[name];
+    const isFromVariable = !this.#given.get(name) && variable !== undefined && text(this.#env, variable) !== undefined;
+    return isFromVariable ? variable : `uri (${name})`;
   }
 }
 

@@ -107,6 +107,7 @@ export function prepareCommand(display: string): string {
 export async function checkSchema(database: Database, display: string): Promise<void> {
   const state = await schemaState(database);
   const problem = schemaProblem(state, display);
+  if (state.kind === 'read-only') database.leaveHost();
   // A standby may be promoted; all else somebody has to do.
   if (problem !== undefined) throw new StoreBusyError(problem, { needsPerson: state.kind !== 'read-only' });
 }
