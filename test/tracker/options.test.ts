@@ -114,6 +114,7 @@ describe('an option that can’t be is an OptionError that names it and what it 
 describe('a server’s settings', () => {
   const SERVER = 'http://127.0.0.1:1';
   const FILE = 'sqlite:///a.db';
+  const DATABASE = 'postgresql://ada@h/d';
   type Variables = Readonly<Record<string, string>>;
 
   function retry(options: TrackerOptions, env: Variables = {}): RetryPolicy {
