@@ -143,7 +143,9 @@ test.for(SCENES)('$fault: records are lost or doubled', async ({ fault, play }) 
   const fired = await play(program);
   const { account, verdict } = await program.judged((sql, ...values) => rowsNow(database, sql, ...values.map(String)));
   const { landed, lost, doubled, wrong, findings } = verdict;
-  table.push(`${fault}: fired ${fired}, logged ${account.begun}, landed ${landed}, lost ${lost}, doubled ${doubled}, wrong ${wrong}`);
+  table.push(
+    `${fault}: fired ${fired}, logged ${account.begun}, landed ${landed}, lost ${lost}, doubled ${doubled}, wrong ${wrong}`,
+  );
   expect({ lost, doubled, wrong, findings }).toEqual({ lost: 0, doubled: 0, wrong: 0, findings: [] });
   expect(landed).toBe(account.begun);
   expect(fired).toBeGreaterThan(0);
@@ -171,7 +173,9 @@ test('two writers that log the same keys in other orders end in deadlocks, or lo
     const batches = [one.land({ runId: run.id, items }), two.land({ runId: run.id, items: items.toReversed() })];
     for (const outcomes of await Promise.all(batches)) expect(outcomes.every((outcome) => outcome === undefined)).toBe(true);
   }
-  await expect.poll(() => database.rows('SELECT count(*)::int AS count FROM params WHERE run_uuid = $1', run.id)).toEqual([{ count: 9000 }]);
+  await expect
+    .poll(() => database.rows('SELECT count(*)::int AS count FROM params WHERE run_uuid = $1', run.id))
+    .toEqual([{ count: 9000 }]);
   await sleep(1500);
   expect(await deadlocks()).toBe(0);
 });
