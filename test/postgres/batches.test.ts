@@ -38,7 +38,12 @@ test('a row that the database refuses takes others with it', async () => {
   const stored = await database.rows<{ key: string }>(
     "SELECT key FROM params UNION ALL SELECT key FROM metrics UNION ALL SELECT key FROM tags WHERE key <> 'mlflow.runName'",
   );
-  expect(stored.map(({ key }) => key).sort()).toEqual(items.map(({ key }) => key).filter((key) => key.startsWith('good')).sort());
+  expect(stored.map(({ key }) => key).sort()).toEqual(
+    items
+      .map(({ key }) => key)
+      .filter((key) => key.startsWith('good'))
+      .sort(),
+  );
   for (const table of ['params', 'metrics', 'tags']) await database.rows(`DROP TRIGGER refuse ON ${table}`);
 });
 
@@ -71,7 +76,9 @@ test('a migration under the open store makes its prepared statements fail for go
   await store.createRun(run);
   for (let i = 0; i < 8; i++) await store.land({ runId: run.id, items: [param(`before${i}`, 'v')] });
   await database.rows('ALTER TABLE params ADD COLUMN added int; ALTER TABLE runs ALTER COLUMN name TYPE varchar(300)');
-  const { value } = await persist(() => store.land({ runId: run.id, items: [param('before1', 'w'), param('after', 'v'), tag('t', 'v')] }));
+  const { value } = await persist(() =>
+    store.land({ runId: run.id, items: [param('before1', 'w'), param('after', 'v'), tag('t', 'v')] }),
+  );
   expect(value.map((outcome) => outcome?.code)).toEqual(['HEADRACE_PARAM_CONFLICT', undefined, undefined]);
 });
 

@@ -78,7 +78,8 @@ test('what could not be stored is lost, its password is kept in the journal, or 
   expect(textIn(dir)).toContain(display);
   expect(textIn(dir)).not.toContain(database.server.password);
 
-  const doctor = (): ReturnType<typeof headrace> => headrace(folder, ['doctor', '--uri', display], { PGPASSWORD: database.server.password, HEADRACE_DIR: dir });
+  const doctor = (): ReturnType<typeof headrace> =>
+    headrace(folder, ['doctor', '--uri', display], { PGPASSWORD: database.server.password, HEADRACE_DIR: dir });
   const away = await doctor();
   expect([away.code, away.stdout]).toEqual([1, expect.stringContaining(`${display}: can't be reached: connect ECONNREFUSED`)]);
   await cluster.start();

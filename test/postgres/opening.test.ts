@@ -50,19 +50,31 @@ describe('somebody has to be told', () => {
   test('another program’s database, and one that MLflow began and did not finish', async () => {
     await inDatabase(async (name) => {
       await askDatabase(server, name, 'CREATE TABLE customers (id int)');
-      expect((await refusal(uriOf(server, name))).message).toMatch(/^it is the database of another program \(tables: customers\)/);
+      expect((await refusal(uriOf(server, name))).message).toMatch(
+        /^it is the database of another program \(tables: customers\)/,
+      );
     });
     await inDatabase(async (name) => {
-      await askDatabase(server, name, 'CREATE TABLE runs (run_uuid varchar(32)); CREATE TABLE alembic_version (version_num varchar(32))');
+      await askDatabase(
+        server,
+        name,
+        'CREATE TABLE runs (run_uuid varchar(32)); CREATE TABLE alembic_version (version_num varchar(32))',
+      );
       const { message, needsPerson } = await refusal(uriOf(server, name));
       expect(needsPerson).toBe(true);
-      expect(message).toMatch(/^it has MLflow's schema of revision unknown, without .*table params.*mlflow db upgrade postgresql:/);
+      expect(message).toMatch(
+        /^it has MLflow's schema of revision unknown, without .*table params.*mlflow db upgrade postgresql:/,
+      );
     });
   });
 
   test.each<[string, (server: Address) => string, RegExp]>([
     ['a wrong password', (at) => uriOf({ ...at, password: 'wrong' }, 'postgres'), /check user and password.*28P01/],
-    ['no password', ({ port, user }) => `postgresql://${user}@127.0.0.1:${port}/postgres`, /asks for the password of headrace.*PGPASSWORD/],
+    [
+      'no password',
+      ({ port, user }) => `postgresql://${user}@127.0.0.1:${port}/postgres`,
+      /asks for the password of headrace.*PGPASSWORD/,
+    ],
     ['no such database', (at) => uriOf(at, 'nowhere'), /no such database.*3D000/],
     ['TLS where there is none', (at) => `${uriOf(at, 'postgres')}?sslmode=require`, /set sslmode to prefer or disable/],
   ])('%s', async (_what, uri, said) => {
@@ -105,13 +117,19 @@ describe('a standby', () => {
     await askDatabase(cluster.address, 'postgres', `CREATE DATABASE ${database.name} TEMPLATE mlflow_template`);
     await setReadOnly(cluster.address, true);
     const { user, password, port } = server;
-    const store = storeAt(`postgresql://${user}:${password}@127.0.0.1:${cluster.address.port},127.0.0.1:${port}/${database.name}`);
+    const store = storeAt(
+      `postgresql://${user}:${password}@127.0.0.1:${cluster.address.port},127.0.0.1:${port}/${database.name}`,
+    );
     expect((await persist(() => store.open())).busy).toBe(1);
     const [run, other] = [newRun(), newRun()];
     await store.createRun(run);
     // A failover: who was the primary takes no more writes, and the other does.
     await setReadOnly(server, true);
-    await askDatabase(server, 'postgres', "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'headrace'");
+    await askDatabase(
+      server,
+      'postgres',
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'headrace'",
+    );
     await setReadOnly(cluster.address, false);
     expect((await persist(() => store.createRun(other))).busy).toBeGreaterThan(0);
     await setReadOnly(server, false);
@@ -201,6 +219,8 @@ function newTlsFolder(): string {
   openssl(...'req -x509 -newkey rsa:2048 -nodes -keyout root.key -out root.crt -days 2 -subj /CN=headrace'.split(' '));
   openssl(...'req -newkey rsa:2048 -nodes -keyout server.key -out server.csr -subj /CN=localhost'.split(' '));
   writeFileSync(join(folder, 'names'), 'subjectAltName=DNS:localhost');
-  openssl(...'x509 -req -in server.csr -CA root.crt -CAkey root.key -CAcreateserial -out server.crt -days 2 -extfile names'.split(' '));
+  openssl(
+    ...'x509 -req -in server.csr -CA root.crt -CAkey root.key -CAcreateserial -out server.crt -days 2 -extfile names'.split(' '),
+  );
   return folder;
 }

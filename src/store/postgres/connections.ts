@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
-import { connect } from 'node:net';
 import type { Socket } from 'node:net';
+import { connect } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
 import type { Client, ClientConfig } from 'pg';
 import type { PostgresHost, PostgresSettings, PostgresTls } from './settings.js';

@@ -50,7 +50,8 @@ export async function schemaState(database: Database): Promise<SchemaState> {
     if (columns === null) missing.push(`table ${name}`);
     else missing.push(...wanted.filter((column) => !columns.includes(column)).map((column) => `column ${name}.${column}`));
   }
-  const revision = found.get('alembic_version')?.columns == null ? 'unknown' : await revisionOf(database);
+  const isStamped = Array.isArray(found.get('alembic_version')?.columns);
+  const revision = isStamped ? await revisionOf(database) : 'unknown';
   if (missing.length > 0) return { kind: 'incomplete', revision, missing };
   const forbidden = tables.filter(({ name, is_writable }) => WRITTEN_TABLES.has(name) && is_writable === false);
   if (forbidden.length > 0) return { kind: 'forbidden', tables: forbidden.map(({ name }) => name) };
@@ -99,7 +100,7 @@ export function schemaProblem(state: SchemaState, display: string): string | und
 }
 
 /** Makes MLflow's tables in an empty database. */
-export function prepareCommand(display: string): string {
+function prepareCommand(display: string): string {
   return `mlflow db upgrade ${display}`;
 }
 
