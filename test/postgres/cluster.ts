@@ -156,9 +156,16 @@ export class Cluster {
     await writeFile(file, password);
     await chmod(file, 0o644);
     const options = [
-      ...['--pgdata', this.data, '--username', USER, '--pwfile', file, '--auth', 'scram-sha-256', '--encoding', 'UTF8'],
+      `--pgdata=${this.data}`,
+      `--username=${USER}`,
+      `--pwfile=${file}`,
+      '--auth=scram-sha-256',
+      '--encoding=UTF8',
+      '--locale=C.UTF-8',
       // Its order of texts is not that of their bytes, as in most databases: who forgets COLLATE "C" sees it.
-      ...['--locale', 'C.UTF-8', '--locale-provider', 'icu', '--icu-locale', 'en-US', '--no-sync'],
+      '--locale-provider=icu',
+      '--icu-locale=en-US',
+      '--no-sync',
     ];
     try {
       await promisify(execFile)(join(postgresFolder(), 'initdb'), options, { ...this.#owner, cwd: this.#folder });

@@ -4,5 +4,6 @@ import { join } from 'node:path';
 import { Cluster } from '../cluster.js';
 
 const cluster = await Cluster.make({ fsync: 'off' });
-process.stdout.write(`${readFileSync(join(cluster.data, 'postmaster.pid'), 'utf8').split('\n', 1)} ${cluster.data}\n`);
+const [pid] = readFileSync(join(cluster.data, 'postmaster.pid'), 'utf8').split('\n');
+process.stdout.write(`${pid} ${cluster.data}\n`);
 setInterval(() => {}, 60_000);
