@@ -77,14 +77,14 @@ test(
         UNION ALL
         SELECT run_uuid, ${METRIC_PLACE}, value = ${METRIC_VALUE} FROM metrics JOIN runs USING (run_uuid)
       ) AS logged GROUP BY run_uuid`);
-    const [{ latest = Number.NaN } = {}] = await database.rows<{ latest: number }>(`
+    const [differing] = await database.rows<{ latest: number }>(`
       SELECT count(*)::int AS latest FROM latest_metrics l
       FULL JOIN (SELECT run_uuid, key, max(step) AS step FROM metrics GROUP BY run_uuid, key) m USING (run_uuid, key)
       WHERE l.step IS DISTINCT FROM m.step`);
     const countOf = new Map(counts.map((count) => [count.id, count]));
     const statusOf = new Map(stored.map(({ id, status }) => [id, status]));
     const findings: string[] = [...report.refused, ...report.ends, ...reader.findings];
-    let [lost, doubled, wrong, killed] = [0, 0, latest, 0];
+    let [lost, doubled, wrong, killed] = [0, 0, differing?.latest ?? Number.NaN, 0];
     for (const { number, id, durable, landed, isDone } of report.runs) {
       const places = new Set(countOf.get(id)?.places ?? []);
       const promised = Math.max(durable, landed);

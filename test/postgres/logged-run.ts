@@ -3,7 +3,7 @@ import type { Receipt, Run } from '../../src/index.js';
 
 export const PARAMS = 50;
 export const METRICS = 1000;
-export const METRIC_KEYS = 10;
+const METRIC_KEYS = 10;
 /** Of a param that all who share a run log alike. */
 export const COMMON_VALUE = 'common';
 export const RECORDS: number = PARAMS + METRICS;

@@ -51,7 +51,7 @@ async function used(): Promise<Used> {
 async function stepsOf(mlflow: MlflowServer, run: string): Promise<number[]> {
   const answer = await mlflow.get('metrics/get-history', { run_id: run, metric_key: 'loss' });
   // What the API answers to that.
-  const { metrics = [] } = answer as { metrics?: readonly { readonly step: string | number }[] };
+  const { metrics = [] } = answer as { metrics?: readonly { readonly step?: string | number }[] };
   return metrics.map(({ step = 0 }) => Number(step)).sort((a, b) => a - b);
 }
 
