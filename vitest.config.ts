@@ -3,7 +3,7 @@ import { configDefaults, defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: [...configDefaults.exclude, 'test/mlflow/**', 'test/faults/**', 'test/report/**'],
+    exclude: [...configDefaults.exclude, 'test/mlflow/**', 'test/faults/**', 'test/report/**', 'test/postgres/**'],
     setupFiles: ['test/journals-apart.ts'],
     globalSetup: ['test/bundle-workers.ts'],
     pool: 'forks',

@@ -6,7 +6,7 @@ import { retryEnvironment } from './store/mlflow/environment.js';
 import type { ExperimentChoice } from './store/store.js';
 import { parseStoreUri, type StoreLocation } from './store/uri.js';
 
-/** For a server each is also a ceiling: it refuses a request that holds more. */
+/** For a server each is also a ceiling: it refuses a request that holds more. PostgreSQL's are SQLite's. */
 export interface BatchOptions {
   /** Params in one batch at most. Default: SQLite 10,000, a server 100. */
   maxParams?: number;
@@ -28,7 +28,7 @@ export interface BatchOptions {
 
 /**
  * How a store that is busy or away is tried again; p-retry's names and meanings, times in milliseconds. For a server
- * some defaults come from MLflow's variables first (docs/environment.md).
+ * some defaults come from MLflow's variables first (docs/environment.md). PostgreSQL has a server's other defaults.
  */
 export interface RetryOptions {
   /** Default Infinity: `maxRetryTime` ends it. A server: MLFLOW_HTTP_REQUEST_MAX_RETRIES first. */
@@ -40,8 +40,8 @@ export interface RetryOptions {
   /** Default 2. */
   factor?: number;
   /**
-   * Default 600,000. Then a SQLite file's waiting records fail with StoreUnavailableError. A server's go on waiting:
-   * it is asked every 30 s at most whether it is back.
+   * Default 600,000. Then a SQLite file's waiting records fail with StoreUnavailableError. A server's, or PostgreSQL's,
+   * go on waiting: it is asked every 30 s at most whether it is back.
    */
   maxRetryTime?: number;
   /** Default true; false when MLFLOW_HTTP_REQUEST_BACKOFF_JITTER adds its seconds to each pause of a server. */
@@ -60,7 +60,8 @@ export interface TrackerOptions {
   /**
    * A file: `sqlite:///relative.db` or `sqlite:////absolute.db`. A server: `http(s)://host:port/prefix`, `databricks`
    * or `databricks://profile`; its credentials, certificates and proxy come from the environment, as MLflow's client
-   * reads it (docs/environment.md). `offline`: no store, a record has landed when it is in the journal, and is sent
+   * reads it (docs/environment.md). The PostgreSQL database of an MLflow server: `postgresql://user@host:port/database`,
+   * with libpq's variables, password file and parameters (docs/postgres.md). `offline`: no store, a record has landed when it is in the journal, and is sent
    * later; HEADRACE_OFFLINE=1 in the environment does the same for any uri. Default: MLFLOW_TRACKING_URI, else
    * `sqlite:///mlflow.db`.
    */
@@ -143,6 +144,7 @@ const CEILINGS: Readonly<Record<StoreLocation['kind'], Ceilings>> = {
   sqlite: FILE_CEILINGS,
   // A journal is written like a file.
   offline: FILE_CEILINGS,
+  postgres: FILE_CEILINGS,
   // MLflow: what runs/log-batch takes, and MAX_BATCH_LOG_REQUEST_SIZE.
   server: {
     maxParams: [100, 100],
@@ -254,7 +256,7 @@ function journalSettings(check: OptionCheck, env: NodeJS.ProcessEnv, cwd: string
 function retryPolicy(check: OptionCheck, kind: StoreLocation['kind'], env: NodeJS.ProcessEnv): RetryPolicy {
   const told = kind === 'server' ? retryEnvironment(env) : undefined;
   // A try at a locked file is a system call, and whoever waits for the lock's end should not wait long after it.
-  const [shortest, longest] = kind === 'server' ? [250, 30_000] : [50, 500];
+  const [shortest, longest] = kind === 'server' || kind === 'postgres' ? [250, 30_000] : [50, 500];
   // A ceiling that was asked for wins over a floor that was not.
   const ceiling = check.number('maxTimeout', Number.POSITIVE_INFINITY, 0);
   const minTimeout = check.number('minTimeout', Math.min(told?.minTimeout ?? shortest, ceiling), 0);

@@ -46,7 +46,7 @@ export async function withServer<T>(python: string, workers: number, use: (serve
 }
 
 /** The first one that serves is no sign of the others, which would still be taking the cores. */
-async function allWorkersServe(server: MlflowServer, workers: number): Promise<void> {
+export async function allWorkersServe(server: MlflowServer, workers: number): Promise<void> {
   const deadline = performance.now() + WORKERS_TIMEOUT_MS;
   for (;;) {
     const started = server.log.match(/Application startup complete/g)?.length ?? 0;

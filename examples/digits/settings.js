@@ -26,16 +26,24 @@ const SWEEP_FILE = fileURLToPath(new URL('sweep.yaml', import.meta.url));
  * @returns {{ name: string, settings: Settings }[]}
  */
 export function readSweep(args) {
-  const base = tree(readYaml(CONFIG_FILE), CONFIG_FILE);
   const variants = readYaml(SWEEP_FILE);
   if (!Array.isArray(variants) || variants.length === 0) throw new SettingsError(`${SWEEP_FILE}: expected a list of runs`);
-  const forAll = args.map(readArgument);
   return variants.map((variant, index) => {
     const { name = `run-${index + 1}`, ...changes } = tree(variant, SWEEP_FILE);
-    const settings = [changes, ...forAll].reduce((before, change) => merge(before, change), base);
-    // `merge` lets nothing through that is not in config.yaml, and only as the kind of value that stands there.
-    return { name: String(name), settings: /** @type {Settings} */ (/** @type {unknown} */ (settings)) };
+    return { name: String(name), settings: settingsWith([changes], args) };
   });
+}
+
+/**
+ * config.yaml, then these changes, then what the command line changes.
+ * @param {readonly Tree[]} changes
+ * @param {readonly string[]} args
+ */
+export function settingsWith(changes, args) {
+  const base = tree(readYaml(CONFIG_FILE), CONFIG_FILE);
+  const settings = [...changes, ...args.map(readArgument)].reduce((before, change) => merge(before, change), base);
+  // `merge` lets nothing through that is not in config.yaml, and only as the kind of value that stands there.
+  return /** @type {Settings} */ (/** @type {unknown} */ (settings));
 }
 
 /**
@@ -70,12 +78,23 @@ function merge(before, changes, prefix = '') {
 function readArgument(argument) {
   const [, path = '', text = ''] = /^([\w.]+)=(.*)$/s.exec(argument) ?? [];
   if (path === '') throw new SettingsError(`${argument}: expected setting=value, as in training.epochs=1`);
-  const change = path.split('.').reduceRight((/** @type {unknown} */ inner, name) => ({ [name]: inner }), parse(text));
-  return tree(change, argument);
+  return settingAt(path, parse(text));
+}
+
+/**
+ * { optimizer: { lr: 1 } } for optimizer.lr and 1.
+ * @param {string} path
+ * @param {unknown} value
+ */
+export function settingAt(path, value) {
+  return tree(
+    path.split('.').reduceRight((/** @type {unknown} */ inner, name) => ({ [name]: inner }), value),
+    path,
+  );
 }
 
 /** @param {string} path */
-function readYaml(path) {
+export function readYaml(path) {
   try {
     return parse(readFileSync(path, 'utf8'));
   } catch (error) {
@@ -87,7 +106,7 @@ function readYaml(path) {
  * @param {unknown} value
  * @param {string} where
  */
-function tree(value, where) {
+export function tree(value, where) {
   if (!isTree(value)) throw new SettingsError(`${where}: expected settings by name, got ${JSON.stringify(value)}`);
   return value;
 }

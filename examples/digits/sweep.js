@@ -1,10 +1,10 @@
 // @ts-check
 // Trains a few networks on handwritten digits and logs everything about them. From the project: npm start
-import { isAbsolute, resolve } from 'node:path';
 import { createTracker } from 'headrace';
 import { headraceCallback } from 'headrace/tfjs';
 import { allDigits, split } from './data.js';
 import { Classifier, startTensorFlow } from './model.js';
+import { printPlace } from './place.js';
 import { Progress } from './progress.js';
 import { CONFIG_FILE, readSweep, SettingsError } from './settings.js';
 import { Stopwatch } from './stopwatch.js';
@@ -53,7 +53,7 @@ async function main() {
     `Logging took ${share.toFixed(2)} % of the time: of ${(total / 1000).toFixed(1)} s, ${logging.milliseconds.toFixed(1)} ms were spent in ` +
       `logging calls and ${waiting.milliseconds.toFixed(1)} ms waiting at the end of runs, measured around each of them.`,
   );
-  printPlace();
+  printPlace('digits');
 }
 
 /**
@@ -104,18 +104,6 @@ function watchBatches(run, progress) {
 /** @param {Settings} settings */
 function stepsOf({ data, training }) {
   return training.epochs * Math.ceil(data.train / training.batch);
-}
-
-function printPlace() {
-  const uri = process.env['MLFLOW_TRACKING_URI'] || 'sqlite:///mlflow.db';
-  const [, name] = /^sqlite:\/\/\/(.*)$/.exec(uri) ?? [];
-  if (name === undefined) {
-    // Whoever reads the terminal need not see a password.
-    console.log(`The runs are in the experiment digits of ${uri.replace(/\/\/[^/]*@/, '//')}`);
-    return;
-  }
-  const path = isAbsolute(name) ? name : resolve(name);
-  console.log(`The runs are in ${path}. To look at them:\n  mlflow ui --backend-store-uri sqlite:///${path}`);
 }
 
 try {

@@ -9,8 +9,8 @@ import { nodeVersion, sqliteDriver } from './doctor/runtime.js';
 import { amount } from './words.js';
 
 const HELP = `Looks whether headrace can work here, and says what to do where it can't: Node and its SQLite, the store (a file
-and its folder, or a server, its answers and its clock), and the folder of journals with what is left in it. Changes
-nothing.
+and its folder, a server, its answers and its clock, or a database and its tables), and the folder of journals with
+what is left in it. Changes nothing.
 
 Usage: headrace doctor [options]
 
@@ -71,6 +71,8 @@ async function storeAt(uri: string): Promise<Finding[]> {
       return [sqliteDriver(), ...(await import('./doctor/sqlite-file.js')).sqliteFile(location)];
     case 'server':
       return await (await import('./doctor/server.js')).server(location);
+    case 'postgres':
+      return await (await import('./doctor/postgres.js')).postgres(location);
     case 'offline':
       return [note('offline: what is logged stays in journals', 'headrace sync <folder> --uri <uri>')];
   }

@@ -44,7 +44,7 @@ export function foldersIn(folder: string): string[] {
 /** Writes into a store's folder which store it is, if that isn't there. Throws what the file system throws. */
 export function describeHome(home: string, location: StoreLocation): void {
   if (readHome(home) !== undefined) return;
-  const uri = location.kind === 'server' ? location.uri : location.display;
+  const uri = 'uri' in location ? location.uri : location.display;
   fs.mkdirSync(home, { recursive: true, mode: 0o700 });
   // Lanes and processes may do it at the same moment, and whoever reads it meanwhile finds all of it or nothing.
   const draft = join(home, `${DESCRIPTION}-${randomBytes(4).toString('hex')}`);

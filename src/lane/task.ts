@@ -82,7 +82,7 @@ function journalSettings({ location, journal, durability, offline }: Settings, l
     holder: `lane ${lane}`,
     limitBytes: journal.maxBytes,
     durability,
-    ahead: offline || location.kind === 'server',
+    ahead: offline || location.kind !== 'sqlite',
     sendsLeftovers: !offline && lane === 0,
   };
 }

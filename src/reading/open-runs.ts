@@ -37,6 +37,11 @@ export function openRuns(uri?: string, { patienceMs = 5000 }: OpenRunsOptions = 
         const { ServerRuns } = await import('./server-runs/server-runs.js');
         return new ServerRuns({ ...location, patienceMs });
       });
+    case 'postgres':
+      return new OpenRuns(async () => {
+        const { PostgresRuns } = await import('./postgres-runs/postgres-runs.js');
+        return new PostgresRuns({ ...location, patienceMs });
+      });
     case 'offline':
       throw unfit('uri', place, 'a store to read from; what was logged offline is there after "headrace sync --uri …"');
   }

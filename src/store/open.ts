@@ -2,6 +2,7 @@ import type { BatchLimits } from '../options.js';
 import { VERSION } from '../version.js';
 import { MlflowStore } from './mlflow/mlflow-store.js';
 import { OfflineStore } from './offline-store.js';
+import { PostgresStore } from './postgres/postgres-store.js';
 import { SqliteStore } from './sqlite/sqlite-store.js';
 import type { Pulse, Store } from './store.js';
 import type { StoreLocation } from './uri.js';
@@ -20,6 +21,7 @@ export interface StorePlace {
 export function openStore({ location, offline, cwd, durability, batch }: StorePlace, pulse: Pulse): Store {
   if (offline || location.kind === 'offline') return new OfflineStore();
   if (location.kind === 'server') return new MlflowStore({ server: location.server, limits: batch, pulse });
+  if (location.kind === 'postgres') return new PostgresStore({ ...location, cwd, pulse });
   const { path, display } = location;
   return new SqliteStore({ path, display, cwd, durability, version: VERSION, pulse });
 }

@@ -6,8 +6,11 @@ import { databricksSettings, serverSettings } from './mlflow/environment.js';
 import { parseServerAddress, shownAddress } from './mlflow/server-address.js';
 import type { ServerSettings } from './mlflow/server-settings.js';
 import type { Environment } from './mlflow/variable.js';
+import { POSTGRES, parsePostgresAddress } from './postgres/address.js';
+import { postgresPlace } from './postgres/environment.js';
+import type { PostgresSettings } from './postgres/settings.js';
 
-export type StoreLocation = SqliteLocation | ServerLocation | OfflineLocation;
+export type StoreLocation = SqliteLocation | ServerLocation | PostgresLocation | OfflineLocation;
 
 export interface SqliteLocation {
   readonly kind: 'sqlite';
@@ -26,6 +29,15 @@ export interface ServerLocation {
   readonly uri: string;
 }
 
+export interface PostgresLocation {
+  readonly kind: 'postgres';
+  readonly postgres: PostgresSettings;
+  /** Host, port, user and database, as a URI. */
+  readonly display: string;
+  /** Leads here again, given the same environment: the parameters are in it, the password is not. */
+  readonly uri: string;
+}
+
 /** No store at all: what is logged stays in the journal. */
 export interface OfflineLocation {
   readonly kind: 'offline';
@@ -35,8 +47,9 @@ export interface OfflineLocation {
 const SQLITE_FILE = 'a SQLite file: sqlite:///relative.db or sqlite:////absolute.db';
 const SERVER = 'http://host:5000 or https://host/prefix';
 const DATABRICKS_PLACE = 'databricks or databricks://profile';
+const DATABASE = 'postgresql://user@host:5432/database';
 const OFFLINE = 'offline';
-const SERVED = `${SQLITE_FILE}; an MLflow server: ${SERVER}; ${DATABRICKS_PLACE}; or ${OFFLINE}, to send it later`;
+const SERVED = `${SQLITE_FILE}; an MLflow server: ${SERVER}; ${DATABRICKS_PLACE}; MLflow's PostgreSQL: ${DATABASE}; or ${OFFLINE}, to send it later`;
 
 /** `sqlite+pysqlite` is the same driver by its full name; other drivers (pysqlcipher) make files that we can't read. */
 const SQLITE = /^sqlite(?:\+pysqlite)?:(.*)$/s;
@@ -47,7 +60,7 @@ const DATABRICKS = /^databricks(?::(.*))?$/s;
 /** What SQLAlchemy takes for true in a query. */
 const TRUE = /^(?:true|yes|on|y|t|1)$/i;
 
-/** `env`: what a server needs besides its address. For a SQLite file it isn't looked into. */
+/** `env`: what a server or a database needs besides its address. For a SQLite file it isn't looked into. */
 export function parseStoreUri(uri: string, cwd: string, env: Environment): StoreLocation {
   if (uri === OFFLINE) return { kind: 'offline', display: OFFLINE };
   const rest = SQLITE.exec(uri)?.[1];
@@ -61,6 +74,12 @@ export function parseStoreUri(uri: string, cwd: string, env: Environment): Store
   if (databricks !== null) {
     const place = databricksPlace(uri, profileIn(uri, databricks[1]), env);
     return { kind: 'server', server: databricksSettings(place, env, cwd), display: place.url, uri };
+  }
+  if (POSTGRES.test(uri)) {
+    const address = parsePostgresAddress(uri);
+    if (typeof address === 'string') throw refuse(uri, `${DATABASE}, ${address}`);
+    const { settings, display, uri: again } = postgresPlace(address, env, cwd);
+    return { kind: 'postgres', postgres: settings, display, uri: again };
   }
   throw refuse(uri, remedy(uri));
 }

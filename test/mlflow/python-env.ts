@@ -18,6 +18,9 @@ export const OLDER_MLFLOWS: readonly string[] = ['2.22.5', '3.0.1', '3.3.2', '3.
 /** What MLflow's app `basic-auth` needs besides MLflow. */
 export const AUTH_REQUIREMENTS: readonly string[] = ['Flask-WTF<2'];
 
+/** What MLflow needs besides to keep its runs in PostgreSQL. */
+export const POSTGRES_REQUIREMENTS: readonly string[] = ['psycopg2-binary<3'];
+
 /** These die on start with SQLAlchemy 2.1 ("cannot import name 'FallbackAsyncAdaptedQueuePool'"). */
 const NEEDS_OLD_SQLALCHEMY: ReadonlySet<string> = new Set(['2.22.5', '3.0.1', '3.3.2', '3.4.0']);
 

@@ -4,17 +4,12 @@ import { ApiRefusal, MlflowApi } from '../../store/mlflow/api.js';
 import type { ServerSettings } from '../../store/mlflow/server-settings.js';
 import type { Pulse } from '../../store/store.js';
 import type { ServerLocation } from '../../store/uri.js';
-import { duration, number, plain } from '../words.js';
+import { number, plain } from '../words.js';
+import { clock } from './clock.js';
 import { type Finding, note, ok, todo } from './finding.js';
 
 /** Whoever asks how a server is does not wait as long as a training would. */
 const PATIENCE_MS = 10_000;
-
-/** An answer's Date has no parts of a second, and takes its time on the way. */
-const CLOCK_SLACK_MS = 2000;
-
-/** From here on a run's times are of no use beside those of another machine. */
-const CLOCK_LIMIT_MS = 10_000;
 
 const SLOW_MS = 1000;
 
@@ -72,14 +67,6 @@ async function greet(settings: ServerSettings): Promise<Finding[]> {
   const apart = theirs - (sent + Date.now()) / 2;
   if (!Number.isNaN(apart)) found.push(clock(apart));
   return found;
-}
-
-function clock(apartMs: number): Finding {
-  const off = Math.abs(apartMs);
-  if (off <= CLOCK_SLACK_MS) return ok('the clocks agree');
-  const what = `the server's clock is ${duration(off)} ${apartMs > 0 ? 'ahead of' : 'behind'} this machine's`;
-  const remedy = 'set the one that is wrong by NTP (timedatectl set-ntp true)';
-  return off > CLOCK_LIMIT_MS ? todo(what, remedy) : note(what, remedy);
 }
 
 function version(settings: ServerSettings): Promise<{ readonly body: string; readonly date: string }> {

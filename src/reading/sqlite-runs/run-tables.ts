@@ -3,16 +3,17 @@
 import { RUN_NAME_TAG } from '../../store/run-tags.js';
 import { columnNames, rollback } from '../../store/sqlite/database-file.js';
 import type { Connection, SqlRow, SqlValue, Statement } from '../../store/sqlite/driver.js';
-import { chosenExperiments, type Experiment } from '../experiments.js';
+import { chosenExperiments } from '../experiments.js';
 import type { Operand } from '../filter/tree.js';
 import { inKeyOrder } from '../key-order.js';
 import { storedNumber } from '../metric-point.js';
 import { inOrderOf, type OrderKey, rankOf } from '../order.js';
 import type { RunQuery, RunRecord } from '../run-source.js';
+import type { Experiments } from '../sql/search.js';
+import { textsByKey } from '../sql/texts-by-key.js';
+import { widerCondition } from '../sql/wider-condition.js';
 import type { MetricPoint, StoredStatus } from '../stored-run.js';
-import { widerCondition } from './filter-sql.js';
-
-type Experiments = ReadonlyMap<string, Experiment>;
+import { SQLITE_DIALECT } from './filter-sql.js';
 
 /** The ids of a page come as one value, so that one statement serves pages of any size. */
 const OF_PAGE = 'IN (SELECT value FROM json_each(?))';
@@ -58,9 +59,8 @@ export class RunTables {
     );
   }
 
-  /** The first ones, in order, of the runs that the query may mean; which of them it does mean is seen when they are loaded. */
   ids({ filter, order }: RunQuery, experiments: Experiments, most: number): readonly string[] {
-    const condition = filter === undefined ? undefined : widerCondition(filter);
+    const condition = filter === undefined ? undefined : widerCondition(filter, SQLITE_DIALECT);
     const columns = order.map(({ operand }) => columnOf(operand));
     const found =
       `SELECT r.run_uuid AS id, CAST(r.start_time AS REAL) AS start${columns.map(({ sql }, i) => `, ${sql} AS o${i}`).join('')} ` +
@@ -90,7 +90,7 @@ export class RunTables {
       .map(({ id }) => id);
   }
 
-  /** One moment of the file. Those that are deleted, or not in these experiments, are left out. */
+  /** One moment of the file. */
   load(ids: readonly string[], experiments: Experiments): ReadonlyMap<string, RunRecord> {
     const page = [JSON.stringify(ids)];
     this.connection.exec('BEGIN');
@@ -140,7 +140,7 @@ interface Column {
 
 /** Of a metric: 'NaN' or its number. */
 function columnOf({ of, key }: Operand): Column {
-  if (of === 'attributes') return { sql: ATTRIBUTE_COLUMNS[key] ?? 'NULL', values: [] };
+  if (of === 'attributes') return { sql: attributeColumn(key), values: [] };
   const table = of === 'metrics' ? 'latest_metrics' : of;
   const value = of === 'metrics' ? "CASE is_nan WHEN 0 THEN value ELSE 'NaN' END" : 'value';
   return { sql: `(SELECT ${value} FROM ${table} WHERE key = ? AND run_uuid = r.run_uuid)`, values: [key] };
@@ -152,14 +152,10 @@ function orderTerm({ operand: { of }, descending }: OrderKey, i: number): string
   return `o${i} IS NULL, ${of === 'metrics' ? `o${i} = 'NaN', ` : ''}o${i}${descending ? ' DESC' : ''}`;
 }
 
-const ATTRIBUTE_COLUMNS: Readonly<Record<string, string>> = {
-  run_id: 'r.run_uuid',
-  status: 'r.status',
-  user_id: "coalesce(r.user_id, '')",
-  artifact_uri: 'r.artifact_uri',
-  start_time: 'CAST(r.start_time AS REAL)',
-  end_time: 'CAST(r.end_time AS REAL)',
-};
+function attributeColumn(key: string): string {
+  const column = SQLITE_DIALECT.attributes[key] ?? 'NULL';
+  return key.endsWith('_time') ? `CAST(${column} AS REAL)` : column;
+}
 
 function orderValue({ of }: Operand, value: SqlRow[string] | undefined): string | number | undefined {
   if (value === null || value === undefined) return undefined;
@@ -172,23 +168,9 @@ function numberOrNone(value: SqlRow[string] | undefined): number | undefined {
 
 /** By run. */
 function textsOf(rows: readonly SqlRow[]): ReadonlyMap<string, ReadonlyMap<string, string>> {
-  // Most runs have the keys of the one before: to sort those of every run would take as long as to read them.
-  let keys: readonly string[] = [];
-  let sorted: readonly string[] = [];
-  return new Map(
-    rows.map(({ id, texts }) => {
-      // SQLite made it: an object of texts, and null where MLflow's table holds NULL.
-      const byKey = JSON.parse(String(texts)) as Readonly<Record<string, string | null>>;
-      const own = Object.keys(byKey);
-      if (own.length !== keys.length || own.some((key, i) => key !== keys[i])) {
-        keys = own;
-        sorted = own.toSorted();
-      }
-      const map = new Map<string, string>();
-      for (const key of sorted) map.set(key, byKey[key] ?? '');
-      return [String(id), map];
-    }),
-  );
+  const sorted = textsByKey();
+  // SQLite made it: an object of texts, and null where MLflow's table holds NULL.
+  return new Map(rows.map(({ id, texts }) => [String(id), sorted(JSON.parse(String(texts)) as Record<string, string | null>)]));
 }
 
 function pointOf(row: SqlRow): MetricPoint {

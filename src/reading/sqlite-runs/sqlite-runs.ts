@@ -6,9 +6,9 @@ import { type Connection, loadDriver } from '../../store/sqlite/driver.js';
 import { explain, failureOf, messageOf } from '../../store/sqlite/failure.js';
 import { MigrationWatch } from '../../store/sqlite/migration-watch.js';
 import { StoreBusyError } from '../../store/store.js';
-import { matches } from '../filter/evaluate.js';
 import { patiently } from '../patience.js';
 import { closedRuns, type RunQuery, type RunRecord, type RunSource } from '../run-source.js';
+import { searchIn } from '../sql/search.js';
 import type { MetricPoint } from '../stored-run.js';
 import { RunTables } from './run-tables.js';
 
@@ -18,9 +18,6 @@ export interface SqliteRunsOptions {
   readonly display: string;
   readonly patienceMs: number;
 }
-
-/** Runs that are loaded at once, some 30 ms for 50 params each. */
-const PAGE = 500;
 
 /** While it lasts the caller's thread stands still; what is locked for longer is tried again. */
 const LOCK_WAIT_MS = 20;
@@ -40,30 +37,15 @@ export class SqliteRuns implements RunSource {
     return this.ask((tables) => tables.load([id], tables.experiments(undefined)).get(id));
   }
 
-  async *search(query: RunQuery): AsyncGenerator<RunRecord, void, undefined> {
-    const { filter, limit } = query;
-    const seen = new Set<string>();
-    let left = limit;
-    // What SQLite finds is mostly what is meant: to ask for no more than that saves ordering and carrying the rest.
-    for (let most = limit; left > 0; most = Number.POSITIVE_INFINITY) {
-      const { found, experiments } = await this.ask((tables) => {
-        const chosen = tables.experiments(query.experiments);
-        return { found: tables.ids(query, chosen, most), experiments: chosen };
-      });
-      const ids = found.filter((id) => !seen.has(id));
-      for (let from = 0; from < ids.length && left > 0; from += PAGE) {
-        const page = ids.slice(from, from + PAGE);
-        const records = await this.ask((tables) => tables.load(page, experiments));
-        for (const id of page) {
-          seen.add(id);
-          const record = records.get(id);
-          if (record === undefined || left === 0 || (filter !== undefined && !matches(filter, record))) continue;
-          left--;
-          yield record;
-        }
-      }
-      if (found.length < most) return;
-    }
+  search(query: RunQuery): AsyncGenerator<RunRecord, void, undefined> {
+    return searchIn(
+      {
+        experiments: (asked) => this.ask((tables) => tables.experiments(asked)),
+        ids: (...asked) => this.ask((tables) => tables.ids(...asked)),
+        load: (...asked) => this.ask((tables) => tables.load(...asked)),
+      },
+      query,
+    );
   }
 
   history(id: string, key: string): Promise<readonly MetricPoint[]> {

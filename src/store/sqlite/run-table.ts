@@ -1,10 +1,11 @@
 /** Rows of `runs`, and the tags that are written with them. All of it within a transaction. */
 import { type HeadraceError, RunDeletedError, RunNotFoundError } from '../../errors.js';
+import { appendPath } from '../artifact-path.js';
 import { randomRunName } from '../run-name.js';
 import { RUN_NAME_TAG } from '../run-tags.js';
 import type { NewRun, RunEnd } from '../store.js';
 import type { Connection, Statement } from './driver.js';
-import { appendPath, type ExperimentTable } from './experiment-table.js';
+import type { ExperimentTable } from './experiment-table.js';
 
 export class RunTable {
   private readonly experiments: ExperimentTable;
