@@ -95,6 +95,7 @@ export class Lane extends Producer<LaneMemory> {
   letIn(): LaneHandle {
     this.threads ??= new AttachedThreads(
       this.memory.door,
+      this.ring.capacity,
       () => this.ring.wake(),
       (knock) => {
         if (this.restart !== undefined) this.boot();
@@ -109,6 +110,7 @@ export class Lane extends Producer<LaneMemory> {
       door,
       signals,
       epoch,
+      spareRings: this.threads.spareRings,
       owner: threadId,
       journal: journal === undefined ? undefined : { home: journal.home, folder: journal.folder },
     };

@@ -8,6 +8,7 @@ import { newRing } from '../ring/layout.js';
 import type { RunSlot } from '../ring/record.js';
 import type { NewRun, RunStatus } from '../store/store.js';
 import type { StoreLocation } from '../store/uri.js';
+import type { Claim } from '../threads/spare-rings.js';
 import { newRunTable } from './run-table.js';
 import { newSignals } from './signals.js';
 import { VERDICT_RING_BYTES } from './verdict-record.js';
@@ -34,11 +35,13 @@ export interface Knock {
   readonly memory: InletMemory;
   /** Name of the BroadcastChannel on which it is told of settlements; unlike any other's. */
   readonly bell: string;
+  /** Which of the lane's spare rings it has; undefined: its ring is its own. */
+  readonly claim: Claim | undefined;
 }
 
-export function newInletMemory(ringBytes: number, epoch: number): InletMemory {
+export function newInletMemory(ring: SharedArrayBuffer, epoch: number): InletMemory {
   return {
-    ring: newRing(ringBytes),
+    ring,
     verdicts: newRing(VERDICT_RING_BYTES),
     keys: newKeyTable(),
     runs: newRunTable(),
@@ -49,7 +52,7 @@ export function newInletMemory(ringBytes: number, epoch: number): InletMemory {
 
 export function newLaneMemory(ringBytes: number): LaneMemory {
   // One behind, as a stamp of 0 means that there is none.
-  return { ...newInletMemory(ringBytes, Date.now() - 1), door: randomUUID() };
+  return { ...newInletMemory(newRing(ringBytes), Date.now() - 1), door: randomUUID() };
 }
 
 /** A lane's journal. */

@@ -5,31 +5,36 @@ import { type LaneEvents, Producer } from '../lane/producer.js';
 import { Signal, StopRequest, WorkerState } from '../lane/signals.js';
 import { type Knock, newInletMemory } from '../lane/task.js';
 import type { Ledger } from '../ledger.js';
+import { newRing } from '../ring/layout.js';
 import type { LaneHandle } from './handle.js';
 import { throwLifeline } from './lifeline.js';
+import { claimRing, giveRingBack } from './spare-rings.js';
 
-/** A worker that starts listens after some 100 ms. */
+/** A worker that starts listens after some 100 ms; one that has died may be replaced much later. */
 const KNOCK_AGAIN_MS = 10;
+const MAX_KNOCK_AGAIN_MS = 1000;
 
 /** A lane of another thread's tracker: a ring of this thread's own, drained by the worker that the lane has already. */
 export class AttachedLane extends Producer {
   private readonly handle: LaneHandle;
   private readonly knock: Knock;
   private readonly channel: BroadcastChannel;
-  private readonly letGoOfLifeline: () => void;
+  private retry: NodeJS.Timeout | undefined;
   private knockedAt = 0;
   private isLeaving = false;
 
   constructor(number: number, handle: LaneHandle, ringBytes: number, events: LaneEvents) {
-    super(number, newInletMemory(ringBytes, handle.epoch), handle.signals, events);
+    const spare = claimRing(handle.spareRings);
+    super(number, newInletMemory(spare?.ring ?? newRing(ringBytes), handle.epoch), handle.signals, events);
     this.handle = handle;
-    this.knock = { memory: this.memory, bell: randomUUID() };
+    this.knock = { memory: this.memory, bell: randomUUID(), claim: spare?.claim };
     this.channel = new BroadcastChannel(this.knock.bell);
     this.channel.onmessage = () => this.onBell();
     this.channel.unref();
     this.bell = this.channel;
-    this.letGoOfLifeline = throwLifeline(handle.owner, handle.door, this.knock.bell);
+    throwLifeline(handle.owner, handle.door, this.knock.bell);
     this.announce();
+    this.announceUntilHeard(KNOCK_AGAIN_MS);
   }
 
   wake(): void {
@@ -68,8 +73,11 @@ export class AttachedLane extends Producer {
     this.hold();
     while (!this.hasEnded() && performance.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 2));
     this.release();
+    clearTimeout(this.retry);
     this.channel.close();
-    this.letGoOfLifeline();
+    const { claim } = this.knock;
+    // A run that has not ended looks at it still.
+    if (claim !== undefined && this.hasEnded() && this.open.size === 0) giveRingBack(this.handle.spareRings, claim);
   }
 
   protected override onBell(): void {
@@ -85,6 +93,15 @@ export class AttachedLane extends Producer {
 
   private announceAgain(): void {
     if (performance.now() - this.knockedAt >= KNOCK_AGAIN_MS) this.announce();
+  }
+
+  /** Who awaits its first record may do nothing else. */
+  private announceUntilHeard(pauseMs: number): void {
+    this.retry = setTimeout(() => {
+      if (Atomics.load(this.signals, Signal.State) !== WorkerState.NotStarted) return;
+      this.announce();
+      this.announceUntilHeard(Math.min(pauseMs * 2, MAX_KNOCK_AGAIN_MS));
+    }, pauseMs).unref();
   }
 
   private announce(): void {

@@ -4,32 +4,39 @@ import type { AttachedThread, BellMessage, InletMemory, Knock, RunRequest } from
 import { HEAD_WORD, PARKED_WORD, reached, TAIL_WORD } from '../ring/layout.js';
 import type { RunSlot } from '../ring/record.js';
 import { awaitLifelines, ignoreLifelines } from './lifeline.js';
+import { giveRingBack, newSpareRings, type SpareRings } from './spare-rings.js';
 
 interface Attached extends Knock {
   readonly signals: Int32Array;
   readonly ring: Int32Array;
   /** Taken by the worker, and not ended. */
   readonly runs: Map<RunSlot, RunRequest>;
+  /** Whether its end will be noticed, or has been. */
+  life: 'unknown' | 'watched' | 'ended';
+  /** The worker has let it go. */
+  isGone: boolean;
 }
 
 /** The other threads that log to a lane, as the thread that has the tracker knows them. */
 export class AttachedThreads {
   private readonly name: string;
   private readonly door: BroadcastChannel;
+  readonly spareRings: SpareRings;
   private readonly threads = new Map<string, Attached>();
   private readonly wakeWorker: () => void;
   private readonly onKnock: (knock: Knock) => void;
 
   /** `onKnock`: of each that the worker may not have heard. */
-  constructor(name: string, wakeWorker: () => void, onKnock: (knock: Knock) => void) {
+  constructor(name: string, ringBytes: number, wakeWorker: () => void, onKnock: (knock: Knock) => void) {
     this.name = name;
+    this.spareRings = newSpareRings(ringBytes);
     this.wakeWorker = wakeWorker;
     this.onKnock = onKnock;
     this.door = new BroadcastChannel(name);
     this.door.unref();
     // What other threads of this process say there.
     this.door.onmessage = ({ data }) => this.add(data as Knock);
-    awaitLifelines(name, (bell) => this.dead(bell));
+    awaitLifelines(name, { caught: (bell) => this.watched(bell), dead: (bell) => this.dead(bell) });
   }
 
   /** Those who have knocked, also in this very turn: this thread may not turn any more. */
@@ -46,16 +53,23 @@ export class AttachedThreads {
   note(message: Exclude<BellMessage, 0>): void {
     // It may tell of one whose knock has not been read yet.
     this.hear();
-    const { bell } = message;
-    if ('gone' in message) this.threads.delete(bell);
-    else if (message.opened === undefined) this.threads.get(bell)?.runs.delete(message.slot);
-    else this.threads.get(bell)?.runs.set(message.slot, message.opened);
+    const thread = this.threads.get(message.bell);
+    if (thread === undefined) return;
+    if ('gone' in message) {
+      thread.isGone = true;
+      this.forget(thread);
+    } else if (message.opened === undefined) {
+      thread.runs.delete(message.slot);
+    } else {
+      thread.runs.set(message.slot, message.opened);
+    }
   }
 
   /** For the next worker. */
   get all(): readonly AttachedThread[] {
     this.hear();
-    return [...this.threads.values()].map(({ memory, bell, runs }) => ({ memory, bell, runs }));
+    const open = [...this.threads.values()].filter((thread) => !isClosed(thread));
+    return open.map(({ memory, bell, claim, runs }) => ({ memory, bell, claim, runs }));
   }
 
   /** All of what they have published has settled, or is in the journal. */
@@ -110,9 +124,22 @@ export class AttachedThreads {
   }
 
   private add(knock: Knock): void {
-    for (const [bell, thread] of this.threads) if (isClosed(thread)) this.threads.delete(bell);
     if (!this.threads.has(knock.bell)) this.threads.set(knock.bell, attached(knock));
     this.onKnock(knock);
+  }
+
+  private watched(bell: string): void {
+    this.hear();
+    const thread = this.threads.get(bell);
+    if (thread !== undefined) thread.life = 'watched';
+  }
+
+  /** It need not be known any more, unless its ring is still its thread's, and will be nobody's. */
+  private forget(thread: Attached): void {
+    const { bell, claim, life, isGone } = thread;
+    if (!isGone || life === 'watched') return;
+    this.threads.delete(bell);
+    if (claim !== undefined && life === 'ended') giveRingBack(this.spareRings, claim);
   }
 
   /** Its thread is no more, and may have had no time to say so. */
@@ -120,8 +147,10 @@ export class AttachedThreads {
     this.hear();
     const thread = this.threads.get(bell);
     if (thread === undefined) return;
+    thread.life = 'ended';
     Atomics.compareExchange(thread.signals, Signal.Dismissed, 0, Dismissal.KILLED);
     this.wakeWorker();
+    this.forget(thread);
   }
 
   private flushed(tails: readonly (readonly [thread: Attached, tail: number])[]): boolean {
@@ -131,7 +160,7 @@ export class AttachedThreads {
 
 function attached(knock: Knock): Attached {
   const { signals, ring }: InletMemory = knock.memory;
-  return { ...knock, signals: new Int32Array(signals), ring: new Int32Array(ring), runs: new Map() };
+  return { ...knock, signals: new Int32Array(signals), ring: new Int32Array(ring), runs: new Map(), life: 'unknown', isGone: false };
 }
 
 function load(words: Int32Array, word: number): number {

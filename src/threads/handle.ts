@@ -3,6 +3,7 @@ import { OptionError } from '../errors.js';
 import type { LaneJournalSettings } from '../lane/task.js';
 import { type Settings, shown } from '../options.js';
 import { VERSION } from '../version.js';
+import type { SpareRings } from './spare-rings.js';
 
 /** Of a tracker; `attachTracker` makes one of it in another thread of this process. Nothing in it is for other eyes. */
 export interface TrackerHandle {
@@ -22,6 +23,7 @@ export interface LaneHandle {
   readonly door: string;
   readonly signals: SharedArrayBuffer;
   readonly epoch: number;
+  readonly spareRings: SpareRings;
   /** Thread that has the tracker. */
   readonly owner: number;
   readonly journal: Pick<LaneJournalSettings, 'home' | 'folder'> | undefined;
