@@ -92,9 +92,6 @@ export class LaneLoop {
       },
       onTurn: () => this.rouse(),
     });
-    const { journal } = settings;
-    if (journal !== undefined) this.journal = this.newJournal(journal, settings, coalescer);
-    if (journal?.sendsLeftovers === true) this.leftovers = this.newLeftovers(journal, coalescer);
     this.roster = new Roster((but) => this.others(but));
     this.inletParts = {
       isOver: isGivenUp,
@@ -110,6 +107,10 @@ export class LaneLoop {
     };
     this.main = new Inlet({ ...this.inletParts, memory, bell: task.bell });
     this.inlets = [this.main];
+    // They may have something to tell at once.
+    const { journal } = settings;
+    if (journal !== undefined) this.journal = this.newJournal(journal, settings, coalescer);
+    if (journal?.sendsLeftovers === true) this.leftovers = this.newLeftovers(journal, coalescer);
     this.sender.prepare();
     const queues = this.main.intake.takeOver(task.openRuns);
     for (const thread of task.attached) queues.push(...this.takeOver(thread));
