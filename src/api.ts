@@ -1,6 +1,7 @@
 /** The public surface as types: what a caller can hold, and nothing of how it is made. */
 import type { HeadraceError, ParamConflictError } from './errors.js';
 import type { RunStatus } from './store/store.js';
+import type { TrackerHandle } from './threads/handle.js';
 
 /**
  * What a param can be. Objects: arrays, typed arrays, plain objects, Map, Set, Date, URL, instances with
@@ -133,6 +134,11 @@ export interface Tracker extends AsyncDisposable {
    */
   close(options?: FlushOptions): Promise<Report>;
   stats(): TrackerStats;
+  /**
+   * For other threads of this process: post it to them, or give it as their workerData; `attachTracker` makes a tracker
+   * of it there. Throws OptionError after `close`.
+   */
+  handle(): TrackerHandle;
   on<E extends keyof TrackerEvents>(event: E, listener: TrackerEvents[E]): this;
   off<E extends keyof TrackerEvents>(event: E, listener: TrackerEvents[E]): this;
 }

@@ -1,11 +1,22 @@
 import type { Receipt, Report, Run, Tracker, TrackerStats } from './api.js';
 import { LANDED_RECEIPT } from './receipt.js';
+import type { TrackerHandle } from './threads/handle.js';
 
 const REPORT: Report = { accepted: 0, landed: 0, failed: 0, pending: 0, durable: 0, journal: undefined, failures: [] };
 const NO_RUN = '0'.repeat(32);
 
 /** Logging switched off: no worker, no file, and the program runs as if everything had landed. */
 export class DisabledTracker implements Tracker {
+  private readonly ownHandle: TrackerHandle;
+
+  constructor(handle: TrackerHandle) {
+    this.ownHandle = handle;
+  }
+
+  handle(): TrackerHandle {
+    return this.ownHandle;
+  }
+
   startRun(): Run {
     return new DisabledRun();
   }

@@ -250,8 +250,9 @@ export class FlushTimeoutError extends HeadraceError {
 export class ClosedError extends HeadraceError {
   readonly what: string;
 
-  constructor(fields: { what: string }) {
-    super('HEADRACE_CLOSED', `${fields.what}; start a new run, or resume this one with startRun({ runId })`);
+  constructor(fields: { what: string; remedy?: string }) {
+    const { what, remedy = 'start a new run, or resume this one with startRun({ runId })' } = fields;
+    super('HEADRACE_CLOSED', `${what}; ${remedy}`);
     this.what = fields.what;
   }
 }

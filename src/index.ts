@@ -66,4 +66,5 @@ export type { ConfigTree, ConfigValue, SchemaResult, StandardSchema } from './re
 export { type OpenRunsOptions, openRuns } from './reading/open-runs.js';
 export type { MetricPoint, RunSearch, Runs, StoredRun, StoredStatus } from './reading/stored-run.js';
 export type { RunStatus } from './store/store.js';
-export { createTracker } from './tracker.js';
+export type { TrackerHandle } from './threads/handle.js';
+export { attachTracker, createTracker } from './tracker.js';

@@ -173,6 +173,17 @@ export class Ledger {
     this.settleWaiters();
   }
 
+  /** Nobody takes anything more: what is not durable fails with `error`, and what is in the journal is left to another. */
+  cutOff(error: HeadraceError): void {
+    const from = this.durable() + 1;
+    if (!this.isKept) {
+      this.failRest(error);
+      return;
+    }
+    if (from <= this.issued) this.failures.add(from, this.issued, error);
+    this.leaveBehind(error);
+  }
+
   refuse(error: HeadraceError): CallerRefusal {
     const refusal = { error, known: false };
     this.refusedCount++;

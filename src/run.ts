@@ -13,10 +13,9 @@ import {
   ValueTooLongError,
 } from './errors.js';
 import type { CallerClock } from './lane/clock.js';
-import type { Lane } from './lane/lane.js';
+import type { Producer } from './lane/producer.js';
 import type { ConfigRequest, EndRequest, RunRequest } from './lane/task.js';
 import { type CallerRefusal, CREATION_SEQ, type Ledger } from './ledger.js';
-import type { Settings } from './options.js';
 import { flatten } from './params/flatten.js';
 import type { InnerSeparators } from './params/inner-separators.js';
 import { thrownText } from './params/kind.js';
@@ -46,6 +45,7 @@ import {
 } from './ring/record.js';
 import { LONE_SURROGATE } from './ring/text.js';
 import type { RunStatus } from './store/store.js';
+import type { CallerSettings } from './threads/handle.js';
 
 const packr = new Packr({ useRecords: false });
 
@@ -71,9 +71,9 @@ export interface RunHost {
 export class LaneRun implements Run {
   readonly id: string;
   readonly ledger: Ledger;
-  readonly lane: Lane;
+  readonly lane: Producer;
   private readonly host: RunHost;
-  private readonly settings: Settings;
+  private readonly settings: CallerSettings;
   private readonly ring: RingProducer;
   private readonly keys: KeyWriter;
   private readonly clock: CallerClock;
@@ -85,7 +85,7 @@ export class LaneRun implements Run {
   /** How it is to end; the first to say so decides. */
   private endRequest: EndRequest | undefined;
 
-  constructor(host: RunHost, settings: Settings, lane: Lane, ledger: Ledger) {
+  constructor(host: RunHost, settings: CallerSettings, lane: Producer, ledger: Ledger) {
     this.id = ledger.runId;
     this.host = host;
     this.settings = settings;

@@ -1,5 +1,5 @@
-import { randomUUID } from 'node:crypto';
 import { EventEmitter } from 'node:events';
+import { threadId } from 'node:worker_threads';
 import type { FlushOptions, Report, Run, StartRunOptions, Tracker, TrackerEvents, TrackerStats } from './api.js';
 import { DisabledTracker } from './disabled.js';
 import {
@@ -13,14 +13,27 @@ import {
 import { type Exiting, endingStatus, finishAtExit, forgetAtExit, say, updateSignals } from './exit.js';
 import type { Failures } from './failures.js';
 import { KnownRuns } from './known-runs.js';
-import { Lane, type LaneEvents } from './lane/lane.js';
+import { Lane } from './lane/lane.js';
+import type { LaneEvents, Producer } from './lane/producer.js';
+import { Signal, StopRequest, WorkerState } from './lane/signals.js';
 import type { RunRequest } from './lane/task.js';
 import { keptWords, lostWords, offlineWords } from './last-words.js';
 import { Ledger, MAX_LISTED } from './ledger.js';
 import { resolveOptions, type Settings, type TrackerOptions } from './options.js';
 import { LaneRun, type RunHost, type Work } from './run.js';
+import { laneOfRun, newRunId } from './run-lane.js';
 import { checkRunId, checkRunOptions, runTagsOf } from './run-options.js';
 import type { RunStatus } from './store/store.js';
+import { AttachedLane, trackerClosed } from './threads/attached-lane.js';
+import {
+  type CallerSettings,
+  callerSettings,
+  checkHandle,
+  type HandledTracker,
+  type LaneHandle,
+  newHandle,
+  type TrackerHandle,
+} from './threads/handle.js';
 import { userName } from './user-name.js';
 
 const DEFAULT_FLUSH_MS = 30_000;
@@ -31,7 +44,48 @@ const DEFAULT_FLUSH_MS = 30_000;
  */
 export function createTracker(options: TrackerOptions = {}): Tracker {
   const settings = resolveOptions(options, process.env, process.cwd());
-  return settings.enabled ? new LaneTracker(settings) : new DisabledTracker();
+  return settings.enabled ? ownTracker(settings) : new DisabledTracker(newHandle(undefined));
+}
+
+/**
+ * A tracker for this thread, by what another thread's `tracker.handle()` returned: its own ring, drained by the worker
+ * that the other's tracker has already. Synchronous. Throws OptionError for what is no handle, and ClosedError when that
+ * tracker has been closed. docs/threads.md says what holds for runs that threads share.
+ */
+export function attachTracker(handle: TrackerHandle): Tracker {
+  const { tracker } = checkHandle(handle);
+  if (tracker === undefined) return new DisabledTracker(handle);
+  if (tracker.lanes.some(isClosed)) throw trackerClosed();
+  return attachedTracker(tracker, handle);
+}
+
+function ownTracker(settings: Settings): LaneTracker {
+  const lanes: Lane[] = [];
+  return new LaneTracker({
+    settings,
+    newLane: (number, events) => {
+      const lane = new Lane(settings, number, events);
+      lanes.push(lane);
+      return lane;
+    },
+    lanes: Array.from({ length: settings.workers }, (_, number) => number),
+    handle: () => newHandle({ settings: callerSettings(settings), lanes: lanes.map((lane) => lane.letIn()) }),
+  });
+}
+
+function attachedTracker({ settings, lanes }: HandledTracker, handle: TrackerHandle): LaneTracker {
+  return new LaneTracker({
+    settings,
+    newLane: (number, events) => new AttachedLane(number, lanes[number] as LaneHandle, settings.ringBytes, events), // below `workers`
+    // Of another it needs a ring only when it shares a run there.
+    lanes: [threadId % settings.workers],
+    handle: () => handle,
+  });
+}
+
+function isClosed({ signals }: LaneHandle): boolean {
+  const words = new Int32Array(signals);
+  return Atomics.load(words, Signal.Stop) !== StopRequest.None || Atomics.load(words, Signal.State) === WorkerState.Closed;
 }
 
 /** Ends a run and waits for it, 30 s at most. Never rejects: what was refused stays for the next report. */
@@ -40,8 +94,10 @@ export async function endUnreported(run: Run, status: RunStatus): Promise<void> 
 }
 
 class LaneTracker implements Tracker, RunHost, Exiting, LaneEvents {
-  private readonly settings: Settings;
-  private readonly lanes: readonly Lane[];
+  private readonly settings: CallerSettings;
+  private readonly lanes: Producer[];
+  private readonly newLane: (number: number, events: LaneEvents) => Producer;
+  private readonly newHandle: () => TrackerHandle;
   private readonly emitter = new EventEmitter();
   /** Runs that have not ended, or whose end has not settled. */
   private readonly runs = new Set<LaneRun>();
@@ -65,11 +121,26 @@ class LaneTracker implements Tracker, RunHost, Exiting, LaneEvents {
   private storeError: HeadraceError | undefined;
   private lastNotice: string | undefined;
 
-  constructor(settings: Settings) {
+  /** `lanes`: those that it has from the beginning, by their numbers. */
+  constructor(parts: {
+    settings: CallerSettings;
+    newLane: (number: number, events: LaneEvents) => Producer;
+    lanes: readonly number[];
+    handle: () => TrackerHandle;
+  }) {
+    const { settings } = parts;
     this.settings = settings;
+    this.newLane = parts.newLane;
+    this.newHandle = parts.handle;
     this.known = new KnownRuns(settings.offline);
-    this.lanes = Array.from({ length: settings.workers }, (_, number) => new Lane(settings, number, this));
+    this.lanes = parts.lanes.map((number) => this.newLane(number, this));
     finishAtExit(this);
+  }
+
+  handle(): TrackerHandle {
+    if (this.closing !== undefined)
+      throw new OptionError({ option: 'handle', received: 'a call after close', expected: 'an open tracker' });
+    return this.newHandle();
   }
 
   startRun(options: StartRunOptions = {}): Run {
@@ -84,9 +155,9 @@ class LaneTracker implements Tracker, RunHost, Exiting, LaneEvents {
     const resumed = options.runId ?? takeRunIdFromEnvironment();
     // Either may be an id that a store chose, and has told since this thread looked last.
     if (resumed !== undefined || options.parentRunId !== undefined) for (const lane of this.lanes) lane.drainFailures();
-    const id = resumed === undefined ? randomUUID().replaceAll('-', '') : this.known.idOf(resumed);
-    const open = this.known.find(id);
-    const run = open?.isOpen ? open : this.begin(id, resumed !== undefined, options, tags);
+    const id = resumed === undefined ? undefined : this.known.idOf(resumed);
+    const open = id === undefined ? undefined : this.known.find(id);
+    const run = open?.isOpen ? open : this.begin(id, options, tags);
     if (open === run && tags.length > 0) run.setTags(Object.fromEntries(tags));
     if (options.params !== undefined) run.logParams(options.params);
     return run;
@@ -240,20 +311,25 @@ class LaneTracker implements Tracker, RunHost, Exiting, LaneEvents {
     const deadline = performance.now() + this.settings.exitTimeoutMs;
     const runs = [...this.runs];
     if (status !== undefined) for (const run of runs) run.writeEnd(status, Math.max(0, deadline - performance.now()));
+    if (status !== undefined) for (const lane of this.lanes) lane.dismissOthers(status);
     this.setUrgent(1);
     let inTime = true;
     for (const lane of this.lanes) {
+      const areOthersDone = status === undefined ? lane.othersUntilNow() : () => lane.areOthersGone;
       const own = runs.filter((run) => run.lane === lane);
       // While the store takes nothing, the journal is as far as anything gets.
       const goal = (ledger: Ledger): number => (lane.isStoreAway ? ledger.durable() : ledger.settled());
-      inTime = lane.waitInPlace(() => own.every(({ ledger }) => goal(ledger) >= ledger.issued), deadline) && inTime;
+      inTime =
+        lane.waitInPlace(() => own.every(({ ledger }) => goal(ledger) >= ledger.issued) && areOthersDone(), deadline) && inTime;
     }
     if (status === undefined) {
       this.setUrgent(-1);
       return [];
     }
+    const othersAreGone = this.lanes.every((lane) => lane.areOthersGone);
     for (const lane of this.lanes) lane.stopInPlace();
-    return this.lastWords(runs, inTime ? undefined : this.settings.exitTimeoutMs);
+    const lines = this.lastWords(runs, inTime ? undefined : this.settings.exitTimeoutMs);
+    return othersAreGone ? lines : [...lines, this.othersWords()];
   }
 
   private lastWords(runs: readonly LaneRun[], waitedMs: number | undefined): string[] {
@@ -269,6 +345,12 @@ class LaneTracker implements Tracker, RunHost, Exiting, LaneEvents {
     if (journal !== undefined) lines.push(keptWords({ ...common, records: durable, ends: keptEnds }, journal));
     if (count > 0) lines.push(new LogFailuresError({ errors: report.failures, count }).message);
     return [...lines, ...this.offlineWords()];
+  }
+
+  /** How much it is only they know, and they end with the process. */
+  private othersWords(): string {
+    const { location, exitTimeoutMs } = this.settings;
+    return `not all that other threads logged had landed in ${location.display} within ${exitTimeoutMs} ms`;
   }
 
   /** Once, by the first wait that the store lets run out. */
@@ -289,21 +371,30 @@ class LaneTracker implements Tracker, RunHost, Exiting, LaneEvents {
 
   // ---- within ----
 
-  private begin(id: string, resume: boolean, options: StartRunOptions, tags: RunRequest['tags']): LaneRun {
+  /** `resumed`: id of the run that it goes on with. */
+  private begin(resumed: string | undefined, options: StartRunOptions, tags: RunRequest['tags']): LaneRun {
     // A run that is ending belongs to a lane already, and only there its records keep their order: its end first.
-    const earlier = this.known.find(id);
+    const earlier = resumed === undefined ? undefined : this.known.find(resumed);
     earlier?.writeEnd('FINISHED', this.settings.blockTimeoutMs);
     const parent = this.parentOf(options.parentRunId);
-    const lane = earlier?.lane ?? this.known.findEnded(id)?.lane ?? parent.lane ?? this.anyLane();
+    const { workers } = this.settings;
+    const lane =
+      resumed === undefined
+        ? (parent.lane ?? this.anyLane())
+        : (earlier?.lane ?? this.known.findEnded(resumed)?.lane ?? parent.lane ?? this.laneAt(laneOfRun(resumed, workers)));
+    const id = resumed ?? newRunId(lane.number, workers);
+    // It tells as well when a lane has come to its end meanwhile.
+    lane.drainFailures();
     const ledger = new Ledger(id, lane.takeSlot(), lane.table, lane);
     const run = new LaneRun(this, this.settings, lane, ledger);
-    const request = this.request(id, resume, options, tags, parent.id);
+    const request = this.request(id, resumed !== undefined, options, tags, parent.id);
     lane.addRun(ledger, request);
     const error = lane.broken === undefined ? run.begin(request) : run.stillborn(lane.broken);
     if (error !== undefined) {
       lane.removeRun(ledger);
       throw error;
     }
+    if (lane.broken !== undefined) run.refuseFromNowOn(lane.broken);
     this.begun++;
     this.runs.add(run);
     this.known.add(run);
@@ -311,15 +402,24 @@ class LaneTracker implements Tracker, RunHost, Exiting, LaneEvents {
     return run;
   }
 
-  private anyLane(): Lane {
-    return this.lanes[this.nextLane++ % this.lanes.length] as Lane; // there is at least one
+  private anyLane(): Producer {
+    return this.lanes[this.nextLane++ % this.lanes.length] as Producer; // there is at least one
+  }
+
+  private laneAt(number: number): Producer {
+    let lane = this.lanes.find((each) => each.number === number);
+    if (lane === undefined) {
+      lane = this.newLane(number, this);
+      this.lanes.push(lane);
+    }
+    return lane;
   }
 
   /**
    * How a child names its parent: by the parent's id in the store. Where the store has yet to choose that, the child
    * goes to the parent's lane, as only that one's worker can wait for it.
    */
-  private parentOf(given: string | undefined): { id: string | undefined; lane: Lane | undefined } {
+  private parentOf(given: string | undefined): { id: string | undefined; lane: Producer | undefined } {
     if (given === undefined) return { id: undefined, lane: undefined };
     const id = this.known.idOf(given);
     const parent = this.known.find(id);
@@ -327,8 +427,13 @@ class LaneTracker implements Tracker, RunHost, Exiting, LaneEvents {
     // The journal of a lane is sent from front to back: behind its parent, a child finds it in the store.
     if (this.settings.offline) return { id, lane: parent?.lane ?? ended?.lane };
     const storeId = parent === undefined ? (ended?.storeId ?? given) : parent.ledger.idInStore();
-    if (storeId !== undefined) return { id: storeId, lane: undefined };
-    return { id, lane: this.settings.location.kind === 'server' ? parent?.lane : undefined };
+    const isServer = this.settings.location.kind === 'server';
+    if (storeId !== undefined) {
+      // Another thread may have made it, and only the worker of its lane knows when it has an id in the store.
+      const isUnknown = isServer && parent === undefined && ended === undefined;
+      return { id: storeId, lane: isUnknown ? this.laneAt(laneOfRun(given, this.settings.workers)) : undefined };
+    }
+    return { id, lane: isServer ? parent?.lane : undefined };
   }
 
   private request(
@@ -387,7 +492,7 @@ class LaneTracker implements Tracker, RunHost, Exiting, LaneEvents {
 
   private report(runs: readonly LaneRun[], wholeTracker: boolean): { report: Report; count: number } {
     const total = { accepted: 0, landed: 0, failed: 0, pending: 0, durable: 0 };
-    const keepers = new Set<Lane>();
+    const keepers = new Set<Producer>();
     if (wholeTracker) Object.assign(total, this.past);
     const unreported = runs.map(({ ledger }) => ledger.takeUnreported());
     // Those of `runs` that have ended meanwhile are in `past`.
@@ -435,7 +540,7 @@ function takeRunIdFromEnvironment(): string | undefined {
 }
 
 /** Where these lanes keep what has not landed. */
-function journalOf(lanes: Iterable<Lane>): string | undefined {
+function journalOf(lanes: Iterable<Producer>): string | undefined {
   const [lane, another] = lanes;
   return another === undefined ? lane?.journal?.folder : another.journal?.home;
 }

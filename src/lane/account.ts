@@ -18,6 +18,8 @@ export interface Account {
   settled(seq: number): void;
   /** So has its end. */
   ended(): void;
+  /** It is a run that another thread has made. */
+  joined?(): void;
 }
 
 /** The caller's thread may be in a long turn, and reads whenever it waits. */
@@ -36,7 +38,7 @@ export interface CallersEar {
 export class CallersAccount implements Account {
   readonly slot: RunSlot;
   private readonly runId: string;
-  private readonly ear: CallersEar;
+  readonly ear: CallersEar;
 
   constructor(slot: RunSlot, runId: string, ear: CallersEar) {
     this.slot = slot;
@@ -76,6 +78,10 @@ export class CallersAccount implements Account {
   }
 
   ended(): void {}
+
+  joined(): void {
+    this.ear.table.setJoined(this.slot);
+  }
 
   /** It is in the journal up to `seq`. */
   journaled(seq: number): void {

@@ -1,6 +1,6 @@
 import type { Coalescer } from './coalescer.js';
 import type { RunQueue, Step } from './run-queue.js';
-import type { Sender } from './sender.js';
+import type { Sender, Settlement } from './sender.js';
 
 export interface DeliveryListener {
   /** The step has settled; its run's account knows it. */
@@ -15,21 +15,34 @@ export class Delivery {
   private readonly sender: Sender;
   private readonly lingerMs: number;
   private readonly listener: DeliveryListener;
+  /** A run that is shared may get another call. */
+  private readonly onTurn: () => void;
   /** Runs of which a step is under way. */
   sending = 0;
 
-  constructor(parts: { coalescer: Coalescer; sender: Sender; lingerMs: number; listener: DeliveryListener }) {
+  constructor(parts: {
+    coalescer: Coalescer;
+    sender: Sender;
+    lingerMs: number;
+    listener: DeliveryListener;
+    onTurn?: () => void;
+  }) {
     this.coalescer = parts.coalescer;
     this.sender = parts.sender;
     this.lingerMs = parts.lingerMs;
     this.listener = parts.listener;
+    this.onTurn = parts.onTurn ?? (() => {});
   }
 
   /** Starts a sender for each run that has something to send. True: something waits for its linger time. */
   start(isUrgent: boolean): boolean {
     let waiting = false;
     for (const queue of this.coalescer.active) {
-      if (queue.busy || queue.mustWait) continue;
+      if (queue.busy) continue;
+      if (queue.mustWait) {
+        waiting ||= queue.isAhead;
+        continue;
+      }
       if (isUrgent || !this.lingers(queue)) void this.send(queue);
       else waiting = true;
     }
@@ -48,12 +61,12 @@ export class Delivery {
     this.sending++;
     try {
       for (let step = queue.steps[0]; step !== undefined; step = queue.steps[0]) {
-        const settlement = await this.sender.perform(queue, step);
+        const settlement = await this.perform(queue, step);
         await queue.account.refused(step, settlement);
         if (step.kind === 'create') await this.created(queue);
         queue.steps.shift();
         this.settle(queue, step);
-        if (queue.steps[0] !== undefined && this.lingers(queue)) break;
+        if (queue.steps[0] !== undefined && (queue.shared !== undefined || queue.mustWait || this.lingers(queue))) break;
       }
     } catch (error) {
       // Given up at a stop: what did not land stays unsettled, and the caller's side counts it.
@@ -61,7 +74,24 @@ export class Delivery {
     } finally {
       this.sending--;
       queue.busy = false;
-      if (queue.steps.length === 0) this.coalescer.active.delete(queue);
+      this.coalescer.active.delete(queue);
+      // Behind the others: who shares a run with it has waited.
+      if (queue.steps.length > 0) this.coalescer.active.add(queue);
+    }
+  }
+
+  private async perform(queue: RunQueue, step: Step): Promise<Settlement> {
+    queue.isCalling = true;
+    if (queue.shared !== undefined) queue.shared.isBusy = true;
+    try {
+      return await this.sender.perform(queue, step);
+    } finally {
+      queue.isCalling = false;
+      // It may be shared only since the call began.
+      if (queue.shared !== undefined) {
+        queue.shared.isBusy = false;
+        this.onTurn();
+      }
     }
   }
 

@@ -10,18 +10,37 @@ import { SEPARATOR_TAG, typeTag, typeTagKey } from '../params/type-tag.js';
 import { valueText } from '../params/value.js';
 import type { RingConsumer } from '../ring/consumer.js';
 import { INLINE, type KeyId, type KeyReader } from '../ring/key-table.js';
-import { EMPTY, type Offset } from '../ring/layout.js';
+import { EMPTY, type Offset, reached } from '../ring/layout.js';
 import { Kind, Literal, type RecordReader, type RunSlot } from '../ring/record.js';
-import type { Item } from '../store/store.js';
+import type { Item, RunStatus } from '../store/store.js';
 import { CallersAccount, type CallersEar } from './account.js';
 import type { LaneClock } from './clock.js';
 import type { Coalescer } from './coalescer.js';
 import type { ConfigTags } from './config-tags.js';
+import { Roster } from './roster.js';
 import { type CallersQueue, RunQueue, type Stretch } from './run-queue.js';
 import type { ConfigRequest, EndRequest, LaneSettings, OpenRun, RunRequest } from './task.js';
 
 /** The clock is kept within 5 ms, and 256 records take about 0.2 ms. */
 const RECORDS_PER_TICK = 256;
+
+export interface IntakeParts {
+  ring: RingConsumer;
+  record: RecordReader;
+  keys: KeyReader;
+  ear: CallersEar;
+  coalescer: Coalescer;
+  /** Whether what is logged now may stay out of memory: it is going to be in the journal. */
+  mayFallBehind: () => boolean;
+  settings: LaneSettings;
+  clock: LaneClock;
+  epoch: number;
+  configTags: ConfigTags;
+  /** Shared with the intakes of other threads. */
+  roster?: Roster | undefined;
+  /** A run has been taken that was not known. */
+  onOpened?: (queue: CallersQueue) => void;
+}
 
 /** From bytes in the ring to what a store can land: text, key rules, limits, one batch after the other. */
 export class Intake {
@@ -40,27 +59,15 @@ export class Intake {
   readonly drafted: Set<CallersQueue> = new Set<CallersQueue>();
   private readonly hasJournal: boolean;
   private readonly queues = new Map<RunSlot, CallersQueue>();
-  /** By run id. A run may be resumed before its end has been stored, and then has two queues. */
-  private readonly latest = new Map<string, RunQueue>();
+  private readonly roster: Roster;
+  private readonly onOpened: (queue: CallersQueue) => void;
   /** By key id: what is wrong with the key; null: nothing. */
   private readonly problems: (string | null | undefined)[] = [];
   /** What has been taken and not given back, in order. */
   private readonly stretches: Stretch[] = [];
   private stretch: Stretch = { end: 0, left: 0 };
 
-  constructor(parts: {
-    ring: RingConsumer;
-    record: RecordReader;
-    keys: KeyReader;
-    ear: CallersEar;
-    coalescer: Coalescer;
-    /** Whether what is logged now may stay out of memory: it is going to be in the journal. */
-    mayFallBehind: () => boolean;
-    settings: LaneSettings;
-    clock: LaneClock;
-    epoch: number;
-    configTags: ConfigTags;
-  }) {
+  constructor(parts: IntakeParts) {
     this.ring = parts.ring;
     this.record = parts.record;
     this.keys = parts.keys;
@@ -72,16 +79,49 @@ export class Intake {
     this.clock = parts.clock;
     this.epoch = parts.epoch;
     this.configTags = parts.configTags;
+    this.roster = parts.roster ?? new Roster();
+    this.onOpened = parts.onOpened ?? (() => {});
   }
 
   /** Runs that were open when this worker began: the store is asked for them again. */
   takeOver(openRuns: readonly OpenRun[]): CallersQueue[] {
+    const { table } = this.ear;
     return openRuns.map(({ slot, request, issued }) => {
-      const queue = this.newQueue(slot, request);
+      const queue = this.newQueue(slot, table.isJoined(slot) ? { ...request, isJoined: true } : request);
       queue.triedTo = issued;
+      queue.takenTo = table.journaled(slot);
+      const endSeq = table.endSeq(slot);
+      // The record that ends it is in the journal.
+      queue.isEnding = endSeq !== 0 && reached(queue.takenTo, endSeq);
       this.coalescer.push(queue, { kind: 'create', request, seq: undefined, stretch: undefined, mayExist: true });
       return queue;
     });
+  }
+
+  /** Its runs end, as nobody else ends them: their thread is no more, or not asked. Again, until none is left. */
+  endAll(status: RunStatus): void {
+    for (const queue of this.queues.values()) {
+      // What is in the journal alone comes before.
+      if (queue.isEnding || queue.behind !== undefined) continue;
+      queue.isEnding = true;
+      queue.endsLast = true;
+      queue.horizon = this.roster.horizon(this.ring);
+      // Without a seq: the thread may be about to use the next one.
+      this.coalescer.push(queue, { kind: 'end', request: { status, endTime: Date.now() }, seq: undefined, stretch: undefined });
+    }
+  }
+
+  get hasRuns(): boolean {
+    return this.queues.size > 0;
+  }
+
+  owns(queue: RunQueue): boolean {
+    return queue.account instanceof CallersAccount && queue.account.ear === this.ear;
+  }
+
+  /** All that was published has been taken. */
+  get isEmpty(): boolean {
+    return this.ring.position === this.ring.published;
   }
 
   queue(slot: RunSlot): CallersQueue | undefined {
@@ -90,9 +130,10 @@ export class Intake {
 
   /**
    * A run that is not of this process: one of the same id comes after it, also if it is open already. Its children,
-   * which may name it by an id that the store does not know, wait until it is made.
+   * which may name it by an id that the store does not know, wait until it is made. Returns the ids by which it is open.
    */
-  precedes(queue: RunQueue): void {
+  precedes(queue: RunQueue): ReadonlySet<string> {
+    const found = new Set<string>();
     for (const id of [queue.runId, queue.storeId]) {
       if (id === undefined) continue;
       let isOpen = false;
@@ -103,8 +144,9 @@ export class Intake {
         // The first of several; of those that precede it each waits for the one before.
         if (!(own.after?.account instanceof CallersAccount)) own.after = queue;
       }
-      if (!isOpen) this.latest.set(id, queue);
+      if (isOpen) found.add(id);
     }
+    return found;
   }
 
   /** A run that is to be resumed may be one of which a dead process has left something. */
@@ -124,7 +166,7 @@ export class Intake {
     const { account } = queue;
     if (account instanceof CallersAccount && this.queues.get(account.slot) === queue) this.queues.delete(account.slot);
     queue.ended = true;
-    for (const id of [queue.runId, queue.storeId]) if (id !== undefined && this.latest.get(id) === queue) this.latest.delete(id);
+    this.roster.forget(queue);
   }
 
   /** Takes up to `limit` records; returns how many. */
@@ -187,12 +229,13 @@ export class Intake {
     }
     const queue = this.queues.get(slot);
     if (queue === undefined) throw new Error(`record ${seq} of kind ${kind} names run slot ${slot}, which is not open`);
+    queue.takenTo = seq;
     if (this.hasJournal && queue.drafts.isEmpty) this.drafted.add(queue);
     this.fallBehind(queue, seq);
     switch (kind) {
       case Kind.End:
         // Our own text, from `Run.end`.
-        this.takeEnd(queue, seq, JSON.parse(record.text(offset)) as EndRequest);
+        this.takeEnd(queue, seq, JSON.parse(record.text(offset)) as EndRequest, this.stretch);
         return;
       case Kind.Config:
         this.takeConfig(queue, seq, record.text(offset));
@@ -206,7 +249,12 @@ export class Intake {
     // Our own text, from `startRun`.
     const request = JSON.parse(text) as RunRequest;
     let queue = this.queues.get(slot);
-    if (queue === undefined || queue.runId !== request.id) queue = this.newQueue(slot, request);
+    if (queue === undefined || queue.runId !== request.id) {
+      queue = this.newQueue(slot, request);
+      this.roster.open(queue, this.ear, this.ring, this.ring.position);
+      this.onOpened(queue);
+    }
+    queue.takenTo = seq;
     if (this.hasJournal) {
       this.drafted.add(queue);
       queue.drafts.opened(seq);
@@ -215,18 +263,17 @@ export class Intake {
   }
 
   private newQueue(slot: RunSlot, request: RunRequest): CallersQueue {
-    const { id, parentRunId } = request;
-    const queue = new RunQueue(new CallersAccount(slot, id, this.ear), request);
-    queue.after = this.latest.get(id);
-    if (parentRunId !== undefined) queue.parent = this.latest.get(parentRunId);
+    const queue = new RunQueue(new CallersAccount(slot, request.id, this.ear), request);
     this.queues.set(slot, queue);
-    this.latest.set(id, queue);
     return queue;
   }
 
-  private takeEnd(queue: CallersQueue, seq: number, request: EndRequest): void {
+  private takeEnd(queue: CallersQueue, seq: number, request: EndRequest, stretch: Stretch | undefined): void {
+    queue.isEnding = true;
+    queue.horizon = this.roster.horizon(this.ring);
+    this.ear.table.setEndSeq(queue.account.slot, seq);
     if (this.hasJournal) queue.drafts.ended(seq, request);
-    if (queue.behind === undefined) this.coalescer.push(queue, { kind: 'end', request, seq, stretch: this.stretch });
+    if (queue.behind === undefined) this.coalescer.push(queue, { kind: 'end', request, seq, stretch });
   }
 
   /** Memory is full, or holds not all of what came before: from this record on it waits in the journal alone. */

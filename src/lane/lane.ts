@@ -1,18 +1,18 @@
-import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, threadId } from 'node:worker_threads';
 import { type Remote, wrap } from 'comlink';
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
 import { Piscina } from 'piscina';
-import { type HeadraceError, WorkerDiedError } from '../errors.js';
-import type { Ledger, SettlementSource } from '../ledger.js';
+import { WorkerDiedError } from '../errors.js';
+import type { Ledger } from '../ledger.js';
 import type { Settings } from '../options.js';
-import { KeyWriter } from '../ring/key-table.js';
-import { RingProducer } from '../ring/producer.js';
-import type { RunSlot } from '../ring/record.js';
+import type { RunStatus } from '../store/store.js';
+import { AttachedThreads } from '../threads/attached-threads.js';
+import type { LaneHandle } from '../threads/handle.js';
 import { WORKER_FILE } from '../worker-file.js';
-import { CallerClock } from './clock.js';
-import { RunSlots, RunTable } from './run-table.js';
-import { Signal, StopRequest, WorkerState } from './signals.js';
+import { type LaneEvents, Producer } from './producer.js';
+import { Dismissal, Signal, StopRequest, WorkerState } from './signals.js';
 import {
+  type BellMessage,
   type LaneControl,
   type LaneJournalSettings,
   type LaneMemory,
@@ -21,16 +21,8 @@ import {
   laneSettings,
   newLaneMemory,
   type OpenRun,
-  type RunRequest,
 } from './task.js';
-import { type VerdictListener, VerdictReader } from './verdict-record.js';
 
-/** A waiting caller looks this often whether its worker is alive. */
-const SLICE_MS = 20;
-/** The loop gives a sign of life every few milliseconds; a machine may be busy, but not for this long. */
-const DEAD_AFTER_MS = 1000;
-/** A connection that is reset, or a server that says 429, is well again within a second or two. */
-const AWAY_MS = 2000;
 /** Deaths in a row without progress before the lane gives up. */
 const MAX_DEATHS = 3;
 /** A worker that dies with nothing to do is not urgent, and may do so again and again. */
@@ -39,85 +31,32 @@ const MAX_IDLE_RESTART_MS = 10_000;
 /** After the last moment: for a worker to come out of a call of the store, whose waits are slices of 100 ms. */
 const GIVE_UP_MS = 500;
 
-interface OpenLedger {
-  readonly ledger: Ledger;
-  readonly request: RunRequest;
-}
-
-export interface LaneEvents {
-  failed(error: HeadraceError): void;
-  /** The store has made the run under an id of its own. Told again by a worker that takes over. */
-  created(runId: string, storeId: string): void;
-  /** Nothing of this lane will land any more. */
-  broken(error: HeadraceError): void;
-  down(error: HeadraceError): void;
-  up(): void;
-  notice(text: string): void;
-}
-
 /** The caller's end of a lane: the ring it writes to, the worker behind it, and what comes back. */
-export class Lane implements SettlementSource, VerdictListener {
-  readonly ring: RingProducer;
-  readonly keys: KeyWriter;
-  readonly clock: CallerClock;
-  readonly table: RunTable;
-  private readonly memory: LaneMemory;
-  private readonly signals: Int32Array;
-  private readonly verdicts: VerdictReader;
+export class Lane extends Producer<LaneMemory> {
   private readonly settings: LaneSettings;
-  private readonly events: LaneEvents;
   private pool: Piscina | undefined;
-  private readonly slots: RunSlots;
-  private readonly open = new Map<RunSlot, OpenLedger>();
-  private readonly awaited = new Set<Ledger>();
   private lastCrash: unknown;
-  private bell: MessagePort | undefined;
+  private bellPort: MessagePort | undefined;
   private controlPort: MessagePort | undefined;
   private control: Remote<LaneControl> | undefined;
   /** Resolves when the worker of `control` is no more. */
   private gone: Promise<undefined> | undefined;
-  /** Calls and waits that must keep the process alive. */
-  private holds = 0;
   private deaths = 0;
   private idleDeaths = 0;
   private progressAtDeath = -1;
   /** Of a worker that died with nothing to do: when the next one starts, unless it is needed before. */
   private restart: NodeJS.Timeout | undefined;
   private closing = false;
-  /** The worker died too often: nothing lands any more. */
-  broken: HeadraceError | undefined;
+  /** Undefined while nobody has been given a handle. */
+  private threads: AttachedThreads | undefined;
 
   /** `number`: from 0, among those of the tracker. */
   constructor(settings: Settings, number: number, events: LaneEvents) {
+    const memory = newLaneMemory(settings.ringBytes);
+    super(number, memory, memory.signals, events);
     this.settings = laneSettings(settings, number);
-    this.events = events;
-    this.memory = newLaneMemory(settings.ringBytes);
-    this.ring = new RingProducer(this.memory.ring);
-    this.keys = new KeyWriter(this.memory.keys);
-    this.signals = new Int32Array(this.memory.signals);
-    this.clock = new CallerClock(this.signals, this.memory.epoch);
-    this.table = new RunTable(this.memory.runs);
-    this.slots = new RunSlots(this.table);
-    this.verdicts = new VerdictReader(this.memory.verdicts);
     // Making a worker takes this thread some 5 ms: behind the caller, if the event loop turns before it logs (see `wake`).
     setImmediate(() => this.boot());
-  }
-
-  // ---- runs ----
-
-  takeSlot(): RunSlot {
-    return this.slots.take(this.ring.head);
-  }
-
-  addRun(ledger: Ledger, request: RunRequest): void {
-    this.open.set(ledger.slot, { ledger, request });
-  }
-
-  /** The run's last record has settled. */
-  removeRun(ledger: Ledger): void {
-    ledger.close();
-    this.open.delete(ledger.slot);
-    this.slots.giveBack(ledger.slot, this.ring.position);
   }
 
   /** Of a run whose creation has settled: an id of the store's own has been told by then, else the worker says which it took. */
@@ -141,132 +80,55 @@ export class Lane implements SettlementSource, VerdictListener {
     return this.settings.journal;
   }
 
-  /** The store takes nothing, so far as the worker knows, and not only for a moment: nobody need wait for it at the end. */
-  get isStoreAway(): boolean {
-    const since = Atomics.load(this.signals, Signal.DownSince);
-    return since !== 0 && ((Date.now() - this.memory.epoch - since) | 0) >= AWAY_MS;
-  }
-
   get isBooted(): boolean {
     return this.pool !== undefined;
   }
 
-  // ---- room ----
-
-  /** Waits for room a little. False: the time is over, or waiting is no use. `startedAt` is `performance.now()` of the first try. */
-  awaitRoom(startedAt: number, limitMs: number): boolean {
-    const waited = performance.now() - startedAt;
-    if (waited >= limitMs || this.broken !== undefined || this.looksDead(waited)) return false;
-    this.boot();
-    this.ring.wake();
-    this.ring.awaitHead(Math.min(SLICE_MS, limitMs - waited));
-    // The worker waits in turn when nobody takes its verdicts, and this thread may not turn for long.
-    this.drainFailures();
-    return true;
-  }
-
-  private looksDead(waitedMs: number): boolean {
-    if (waitedMs < DEAD_AFTER_MS || Atomics.load(this.signals, Signal.State) !== WorkerState.Running) return false;
-    const pulse = Atomics.load(this.signals, Signal.Pulse);
-    return ((Date.now() - this.memory.epoch - pulse) | 0) > DEAD_AFTER_MS;
-  }
-
-  // ---- settlement ----
-
-  drainFailures(): void {
-    this.verdicts.drain(this);
-  }
-
-  awaitSettlement(ledger: Ledger): void {
+  override awaitSettlement(ledger: Ledger): void {
     if (this.restart !== undefined) this.boot();
-    this.awaited.add(ledger);
-    Atomics.store(this.signals, Signal.Bell, 1);
-    // It may have settled between the look that found it pending and the bell: look again, in a turn of its own.
-    queueMicrotask(() => this.settleAwaited());
+    super.awaitSettlement(ledger);
   }
 
-  /** Batches don't linger while a flush waits. */
-  setUrgent(urgent: boolean): void {
-    Atomics.store(this.signals, Signal.Urgent, urgent ? 1 : 0);
-  }
+  // ---- other threads ----
 
-  private settleAwaited(): void {
-    if (this.awaited.size === 0) return;
-    Atomics.store(this.signals, Signal.Bell, 1);
-    for (const ledger of this.awaited) {
-      ledger.settleWaiters();
-      if (!ledger.hasWaiters) this.awaited.delete(ledger);
-    }
-  }
-
-  private onBell(): void {
-    do this.drainFailures();
-    while (!this.verdicts.askForMessage());
-    this.settleAwaited();
-  }
-
-  onFailed(slot: RunSlot, seq: number, count: number, error: HeadraceError | undefined): void {
-    const run = this.open.get(slot);
-    if (run === undefined) return;
-    const from = run.ledger.whole(seq);
-    if (error === undefined) run.ledger.failures.addFacts(from, from + count - 1);
-    else run.ledger.failures.add(from, from + count - 1, error);
-    if (error !== undefined) this.events.failed(error);
-  }
-
-  onCreated(slot: RunSlot, storeId: string): void {
-    const run = this.open.get(slot);
-    if (run === undefined) return;
-    run.ledger.created(storeId);
-    this.events.created(run.ledger.runId, storeId);
-  }
-
-  onDown(error: HeadraceError): void {
-    this.events.down(error);
-  }
-
-  onUp(): void {
-    this.events.up();
-  }
-
-  onTrouble(error: HeadraceError): void {
-    this.events.failed(error);
-  }
-
-  onNotice(text: string): void {
-    this.events.notice(text);
-  }
-
-  // ---- figures ----
-
-  get batches(): number {
-    return Atomics.load(this.signals, Signal.Batches);
-  }
-
-  get retries(): number {
-    return Atomics.load(this.signals, Signal.Retries);
-  }
-
-  // ---- end ----
-
-  /** Waits in place, without the event loop, until `done` or the deadline (`performance.now()`); for exit hooks. */
-  waitInPlace(done: () => boolean, deadline: number): boolean {
+  /** From now on they can attach themselves; this one need not turn for it. */
+  letIn(): LaneHandle {
+    this.threads ??= new AttachedThreads(
+      this.memory.door,
+      this.ring.capacity,
+      () => this.ring.wake(),
+      (knock) => {
+        if (this.restart !== undefined) this.boot();
+        // It may have knocked before the worker listened.
+        this.control?.admit(knock).catch(() => undefined);
+      },
+    );
     this.boot();
-    Atomics.store(this.signals, Signal.Watching, 1);
-    this.ring.wake();
-    const startedAt = performance.now();
-    try {
-      for (;;) {
-        const settled = Atomics.load(this.signals, Signal.Settled);
-        this.drainFailures();
-        if (done()) return true;
-        const now = performance.now();
-        if (now >= deadline || this.looksDead(now - startedAt)) return false;
-        Atomics.wait(this.signals, Signal.Settled, settled, Math.min(SLICE_MS, deadline - now));
-      }
-    } finally {
-      Atomics.store(this.signals, Signal.Watching, 0);
-    }
+    const { door, signals, epoch } = this.memory;
+    const { journal } = this;
+    return {
+      door,
+      signals,
+      epoch,
+      spareRings: this.threads.spareRings,
+      owner: threadId,
+      journal: journal === undefined ? undefined : { home: journal.home, folder: journal.folder },
+    };
+  }
+
+  override othersUntilNow(): () => boolean {
+    return this.threads?.untilNow() ?? (() => true);
+  }
+
+  override dismissOthers(status: RunStatus): void {
+    if (this.threads === undefined) return;
+    Atomics.store(this.signals, Signal.Dismissed, Dismissal[status]);
+    this.threads.dismiss(Dismissal[status]);
+  }
+
+  override get areOthersGone(): boolean {
+    const { threads } = this;
+    return threads === undefined || threads.areGone || (this.isStoreAway && threads.areFlushed);
   }
 
   /** Lets the worker close its store, in place. It must not be inside a call of the store when the process ends. */
@@ -280,13 +142,16 @@ export class Lane implements SettlementSource, VerdictListener {
   async close(timeoutMs: number): Promise<void> {
     this.boot();
     this.closing = true;
+    this.dismissOthers('FINISHED');
     this.requestStop(StopRequest.Finish);
     const stopped = await this.untilStopped(timeoutMs);
     if (!stopped) {
       this.requestStop(StopRequest.GiveUp);
       await this.untilStopped(GIVE_UP_MS);
     }
-    this.bell?.close();
+    this.threads?.leave(WorkerState.Closed);
+    this.threads?.close();
+    this.bellPort?.close();
     this.controlPort?.close();
     await this.pool?.destroy();
   }
@@ -345,6 +210,7 @@ export class Lane implements SettlementSource, VerdictListener {
     const control = new MessageChannel();
     const task: LaneTask = {
       memory: this.memory,
+      attached: this.threads?.all ?? [],
       settings: this.settings,
       openRuns,
       bell: bell.port2,
@@ -352,9 +218,13 @@ export class Lane implements SettlementSource, VerdictListener {
     };
     Atomics.store(this.signals, Signal.State, WorkerState.NotStarted);
     this.bell = bell.port1;
+    this.bellPort = bell.port1;
     this.controlPort = control.port1;
     this.control = wrap<LaneControl>(nodeEndpoint(control.port1));
-    bell.port1.on('message', () => this.onBell());
+    bell.port1.on('message', (message: BellMessage) => {
+      if (message === 0) this.onBell();
+      else this.threads?.note(message);
+    });
     bell.port1.on('close', () => this.onWorkerGone(bell.port1));
     // One listener for all who wait: more than ten on one port are taken for a leak.
     this.gone = new Promise((resolve) => control.port1.once('close', () => resolve(undefined)));
@@ -368,14 +238,15 @@ export class Lane implements SettlementSource, VerdictListener {
   }
 
   private onWorkerGone(port: MessagePort): void {
-    if (this.closing || port !== this.bell) return;
+    if (this.closing || port !== this.bellPort) return;
     this.controlPort?.close();
     this.drainFailures();
     this.settleAwaited();
     const { pool } = this;
     if (pool === undefined) return;
-    let progress = 0;
-    let isIdle = true;
+    const { threads } = this;
+    let progress = threads?.progress ?? 0;
+    let isIdle = threads?.areFlushed ?? true;
     for (const { ledger } of this.open.values()) {
       progress += ledger.settled() + ledger.durable();
       isIdle &&= ledger.settled() >= ledger.issued;
@@ -398,6 +269,7 @@ export class Lane implements SettlementSource, VerdictListener {
     this.broken = new WorkerDiedError({ deaths: this.deaths, reason });
     for (const { ledger } of this.open.values()) ledger.failRest(this.broken);
     this.settleAwaited();
+    this.threads?.leave(WorkerState.Broken);
     this.events.broken(this.broken);
   }
 
@@ -411,14 +283,6 @@ export class Lane implements SettlementSource, VerdictListener {
     // One that has ended, and of which this thread has not taken note, would be set back to running.
     const unfinished = [...this.open].filter(([, { ledger }]) => !ledger.hasEnded);
     return unfinished.map(([slot, { request, ledger }]) => ({ slot, request, issued: ledger.issued >>> 0 }));
-  }
-
-  hold(): void {
-    if (++this.holds === 1) this.bell?.ref();
-  }
-
-  release(): void {
-    if (--this.holds === 0) this.bell?.unref();
   }
 
   private async whileHeld<T>(call: Promise<T>): Promise<T | undefined> {

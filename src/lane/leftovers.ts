@@ -167,7 +167,7 @@ export class Leftovers {
     const one: Open = { journal, backlog, runs };
     this.open.add(one);
     let records = 0;
-    for (const [number, run] of recovered.runs) {
+    for (const [number, run] of makersFirst(recovered.runs)) {
       const { state } = run;
       if (state.finished || state.opened === undefined) continue;
       const queue = this.queueOf(one, number, run);
@@ -227,6 +227,7 @@ export class Leftovers {
     account.queue = queue;
     queue.triedTo = lastSeq;
     queue.after = this.byId.get(request.id);
+    if (queue.isJoined) queue.maker = queue.after?.isJoined === true ? queue.after.maker : queue.after;
     if (request.parentRunId !== undefined) queue.parent = this.byId.get(request.parentRunId);
     // Lanes have journals of their own, so a child may be met before its parent.
     for (const { runs } of this.open) {
@@ -280,6 +281,14 @@ export class Leftovers {
       this.notice(error.message);
     }
   }
+}
+
+/** A run that several threads logged to is there several times, and only one of them makes it. */
+function makersFirst(runs: ReadonlyMap<number, RecoveredRun>): (readonly [number: number, run: RecoveredRun])[] {
+  const isJoined = ({ state }: RecoveredRun): number =>
+    // Our own text, from `LaneJournal`.
+    state.opened !== undefined && (JSON.parse(state.opened.request) as RunRequest).isJoined === true ? 1 : 0;
+  return [...runs].sort(([, a], [, b]) => isJoined(a) - isJoined(b));
 }
 
 /** When something was logged last. */

@@ -1,27 +1,26 @@
 import { basename } from 'node:path';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
-import type { MessagePort } from 'node:worker_threads';
+import { BroadcastChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { damage } from '../journal/damage.js';
 import { foldersIn } from '../journal/home.js';
 import { reasonOf } from '../journal/system-reason.js';
-import { RingConsumer } from '../ring/consumer.js';
-import { KeyReader } from '../ring/key-table.js';
-import { RecordReader } from '../ring/record.js';
+import type { RingConsumer } from '../ring/consumer.js';
 import { openStore } from '../store/open.js';
 import type { Pulse } from '../store/store.js';
+import { AttachedInlet, openRunsOf } from './attached-inlet.js';
 import { LaneClock } from './clock.js';
 import { Coalescer } from './coalescer.js';
 import { ConfigTags } from './config-tags.js';
 import { Delivery } from './delivery.js';
-import { Intake } from './intake.js';
+import { Inlet, type InletParts } from './inlet.js';
 import { LaneJournal } from './lane-journal.js';
 import { Leftovers } from './leftovers.js';
-import type { RunQueue, Step } from './run-queue.js';
-import { RunTable } from './run-table.js';
+import { Roster } from './roster.js';
+import type { CallersQueue, RunQueue, Step } from './run-queue.js';
 import { Sender } from './sender.js';
+import type { Source } from './shared-run.js';
 import { Signal, StopRequest, WorkerState } from './signals.js';
-import type { LaneControl, LaneJournalSettings, LaneSettings, LaneTask } from './task.js';
-import { VerdictWriter } from './verdict-record.js';
+import type { AttachedThread, BellMessage, Knock, LaneControl, LaneJournalSettings, LaneSettings, LaneTask } from './task.js';
 
 /** Two full SQLite batches: enough for full transactions, and what has settled is told every 50 ms or so. */
 const RECORDS_PER_TURN = 20_000;
@@ -35,13 +34,19 @@ const POLLS_BEFORE_PARKING = 30;
 /** A caller that waits in place takes the worker for dead after a second without a sign of life. */
 const BEAT_MS = 250;
 
-/** A lane's worker: drains the ring, keeps what it holds in the journal, sends it to the store, settles it. */
+/** A lane's worker: drains the rings, keeps what it holds in the journal, sends it to the store, settles it. */
 export class LaneLoop {
-  private readonly ring: RingConsumer;
+  /** Of the thread that has the tracker. */
+  private readonly main: Inlet;
+  /** Of the others, by their names. */
+  private readonly attached = new Map<string, AttachedInlet>();
+  /** All of them. */
+  private inlets: readonly Inlet[];
+  private readonly inletParts: Omit<InletParts, 'memory' | 'bell' | 'onOpened'>;
+  private readonly door: BroadcastChannel;
+  private readonly roster: Roster;
   private readonly signals: Int32Array;
   private readonly clock: LaneClock;
-  private readonly verdicts: VerdictWriter;
-  private readonly intake: Intake;
   private readonly sender: Sender;
   private readonly delivery: Delivery;
   /** Undefined: what is accepted is in memory until it has landed. */
@@ -55,15 +60,12 @@ export class LaneLoop {
 
   constructor(task: LaneTask) {
     const { memory, settings } = task;
-    this.ring = new RingConsumer(memory.ring);
-    this.ring.touch();
     this.signals = new Int32Array(memory.signals);
     this.clock = new LaneClock(this.signals, memory.epoch);
-    this.verdicts = new VerdictWriter(memory.verdicts);
     this.bell = task.bell;
     this.isOffline = settings.offline;
     const coalescer = new Coalescer(settings.batch);
-    const { ring, signals, verdicts } = this;
+    const { signals } = this;
     const isGivenUp = (): boolean => this.isOver || Atomics.load(signals, Signal.Stop) === StopRequest.GiveUp;
     this.sender = new Sender({
       store: openStore(settings, this.pulse()),
@@ -71,12 +73,12 @@ export class LaneLoop {
       retry: settings.retry,
       signals,
       watcher: {
-        down: (error, isWhole) => this.tellStore(true, isWhole, () => verdicts.down(error)),
-        up: (isWhole) => this.tellStore(false, isWhole, () => verdicts.up()),
+        down: (error, isWhole) => this.tellStore(true, isWhole, ({ verdicts }) => verdicts.down(error)),
+        up: (isWhole) => this.tellStore(false, isWhole, ({ verdicts }) => verdicts.up()),
         notice: (text) => this.notice(text),
       },
       // What waits goes to the journal, and the loop may be parked.
-      onTurnedAway: () => ring.rouse(),
+      onTurnedAway: () => this.rouse(),
     });
     this.delivery = new Delivery({
       coalescer,
@@ -88,33 +90,66 @@ export class LaneLoop {
           return isGivenUp();
         },
       },
+      onTurn: () => this.rouse(),
     });
+    this.roster = new Roster((but) => this.others(but));
+    this.inletParts = {
+      isOver: isGivenUp,
+      intake: {
+        coalescer,
+        // Offline all of it has landed as soon as it is in the journal.
+        mayFallBehind: () => !this.isOffline && this.isJournaling && this.journal?.isWell === true,
+        settings,
+        clock: this.clock,
+        configTags: new ConfigTags((text) => this.notice(text)),
+        roster: this.roster,
+      },
+    };
+    this.main = new Inlet({ ...this.inletParts, memory, bell: task.bell });
+    this.inlets = [this.main];
+    // They may have something to tell at once.
     const { journal } = settings;
     if (journal !== undefined) this.journal = this.newJournal(journal, settings, coalescer);
     if (journal?.sendsLeftovers === true) this.leftovers = this.newLeftovers(journal, coalescer);
-    this.intake = new Intake({
-      ring,
-      record: new RecordReader(ring),
-      keys: new KeyReader(memory.keys),
-      ear: {
-        table: new RunTable(memory.runs),
-        verdicts,
-        publish: () => this.ringBell(),
-        get isGivenUp() {
-          return isGivenUp();
-        },
-      },
-      coalescer,
-      // Offline all of it has landed as soon as it is in the journal.
-      mayFallBehind: () => !this.isOffline && this.isJournaling && this.journal?.isWell === true,
-      settings,
-      clock: this.clock,
-      epoch: memory.epoch,
-      configTags: new ConfigTags((text) => this.notice(text)),
-    });
     this.sender.prepare();
-    const queues = this.intake.takeOver(task.openRuns);
+    const queues = this.main.intake.takeOver(task.openRuns);
+    for (const thread of task.attached) queues.push(...this.takeOver(thread));
+    this.roster.takeOver(queues);
     this.journal?.takeOver(queues);
+    this.door = new BroadcastChannel(memory.door);
+    this.door.unref();
+    // What other threads of this process say there.
+    this.door.onmessage = ({ data }) => this.admit(data as Knock);
+  }
+
+  /** Of a thread that the worker before knew. */
+  private takeOver(thread: AttachedThread): CallersQueue[] {
+    const openRuns = openRunsOf(thread);
+    const inlet = this.admit(thread);
+    return inlet?.intake.takeOver(openRuns) ?? [];
+  }
+
+  private admit(knock: Knock): AttachedInlet | undefined {
+    const state = Atomics.load(new Int32Array(knock.memory.signals), Signal.State);
+    // It knocks until it is heard; and the thread that has the tracker passes it on.
+    if (this.attached.has(knock.bell) || state === WorkerState.Closed) return undefined;
+    const inlet = new AttachedInlet(knock, this.bell, this.inletParts);
+    this.attached.set(knock.bell, inlet);
+    this.inlets = [this.main, ...this.attached.values()];
+    inlet.ringBell();
+    this.rouse();
+    return inlet;
+  }
+
+  /** Those who have knocked, also in this very turn. */
+  private admitAll(): void {
+    for (let knock = knockOn(this.door); knock !== undefined; knock = knockOn(this.door)) this.admit(knock);
+  }
+
+  private others(but: Source): readonly Source[] {
+    // Who has told this thread something may have knocked only just before.
+    this.admitAll();
+    return this.attached.size === 0 ? [] : this.inlets.map(({ ring }) => ring).filter((ring) => ring !== but);
   }
 
   private newJournal(journal: LaneJournalSettings, settings: LaneSettings, coalescer: Coalescer): LaneJournal {
@@ -126,7 +161,7 @@ export class LaneLoop {
       coalescer,
       listener: {
         cannotWrite: (error) => {
-          this.tell(() => this.verdicts.trouble(error));
+          this.main.tell((verdicts) => verdicts.trouble(error));
           this.notice(
             `${error.message}; until it can be written again what is logged is kept in memory, as far as there is room`,
           );
@@ -146,8 +181,13 @@ export class LaneLoop {
       durability,
       coalescer,
       notice: (text) => this.notice(text),
-      onRun: (queue) => this.intake.precedes(queue),
+      onRun: (queue) => this.precedes(queue),
     });
+  }
+
+  private precedes(queue: RunQueue): void {
+    const open = new Set(this.inlets.flatMap(({ intake }) => [...intake.precedes(queue)]));
+    for (const id of [queue.runId, queue.storeId]) if (id !== undefined && !open.has(id)) this.roster.precede(id, queue);
   }
 
   /** A tracker whose journals have no place logs all the same; what writes there says the rest. */
@@ -163,8 +203,11 @@ export class LaneLoop {
   get control(): LaneControl {
     return {
       storeId: async (slot, runId) => {
-        const queue = this.intake.queue(slot);
+        const queue = this.main.intake.queue(slot);
         return queue?.runId === runId ? queue.storeId : runId;
+      },
+      admit: async (knock) => {
+        if (!this.isOver) this.admit(knock);
       },
     };
   }
@@ -172,14 +215,14 @@ export class LaneLoop {
   /** Ends when the caller's side asks for it. A rejection is a bug or a broken machine: it ends the worker. */
   async run(): Promise<void> {
     Atomics.store(this.signals, Signal.State, WorkerState.Running);
-    this.ring.unpark();
+    this.main.ring.unpark();
     let polls = 0;
     for (;;) {
       // Stop is read before the drain: read after it, what was published in between would be left behind.
       const stop = Atomics.load(this.signals, Signal.Stop);
       if (stop === StopRequest.GiveUp) break;
       this.clock.tick();
-      const taken = this.intake.drain(RECORDS_PER_TURN);
+      const taken = this.drain(stop);
       const waiting = this.dispatch(taken, stop !== StopRequest.None);
       if (taken > 0) {
         polls = 0;
@@ -188,7 +231,7 @@ export class LaneLoop {
       }
       // Nobody waits for those, and the store may be away for days.
       const abandoned = this.sender.isTurnedAway ? (this.leftovers?.abandoned ?? 0) : 0;
-      const idle = this.delivery.sending === abandoned && !waiting;
+      const idle = this.delivery.sending === abandoned && !waiting && (stop === StopRequest.None || this.attached.size === 0);
       if (idle && stop === StopRequest.Finish) break;
       // Also while requests are away: a store may be for hours. What settles meanwhile rouses.
       if (!waiting && stop === StopRequest.None && ++polls > POLLS_BEFORE_PARKING) {
@@ -202,27 +245,78 @@ export class LaneLoop {
     }
     this.clock.off();
     this.isOver = true;
+    this.door.close();
     this.sender.giveUp();
     // Before the store, which may take its time with a server that hangs.
     this.closeJournals();
+    for (const inlet of this.attached.values()) inlet.close();
     await this.sender.close();
     Atomics.store(this.signals, Signal.State, WorkerState.Closed);
     this.announce();
   }
 
+  /** Takes what has been published, and lets those go that are done. */
+  private drain(stop: number): number {
+    // Who logged before the stop has knocked before it.
+    if (stop !== StopRequest.None) this.admitAll();
+    return this.attached.size === 0 ? this.main.intake.drain(RECORDS_PER_TURN) : this.drainAll();
+  }
+
+  private drainAll(): number {
+    const everybody = Atomics.load(this.signals, Signal.Dismissed);
+    const limit = Math.ceil(RECORDS_PER_TURN / this.inlets.length);
+    let taken = this.main.intake.drain(limit);
+    for (const inlet of this.attached.values()) {
+      // Before its ring: read after it, what was published in between would be left behind.
+      const dismissal = inlet.dismissal || everybody;
+      if (!inlet.isDismissed) {
+        const count = inlet.intake.drain(limit);
+        taken += count;
+        if (count === limit) continue;
+      }
+      inlet.dismiss(dismissal);
+      if (inlet.isDone) this.letGo(inlet);
+    }
+    return taken;
+  }
+
+  private letGo(inlet: AttachedInlet): void {
+    this.attached.delete(inlet.bellName);
+    this.inlets = [this.main, ...this.attached.values()];
+    inlet.close();
+    this.bell.postMessage({ bell: inlet.bellName, gone: true } satisfies BellMessage);
+    this.announce();
+  }
+
+  private rouse(): void {
+    this.main.ring.rouse();
+  }
+
   private async park(): Promise<void> {
-    if (!this.ring.park()) return;
+    const rings = this.inlets.map(({ ring }) => ring);
+    if (!this.parkRings(rings)) return;
     // A request to stop wakes through the same flag, so it is looked at again once the flag is up.
-    if (Atomics.load(this.signals, Signal.Stop) !== StopRequest.None) {
-      this.ring.unpark();
+    if (Atomics.load(this.signals, Signal.Stop) !== StopRequest.None || this.inlets.some(({ isToGo }) => isToGo)) {
+      for (const ring of rings) ring.unpark();
       return;
     }
     this.clock.off();
     this.parked = true;
     const beats = this.delivery.sending > 0 ? setInterval(() => this.beat(), BEAT_MS) : undefined;
-    await this.ring.woken();
+    if (rings.length === 1) await this.main.ring.woken();
+    else await anyWoken(rings);
     clearInterval(beats);
     this.parked = false;
+  }
+
+  /** False: something came in meanwhile, stay awake. */
+  private parkRings(rings: readonly RingConsumer[]): boolean {
+    for (const [i, ring] of rings.entries()) {
+      if (ring.park()) continue;
+      for (const parked of rings.slice(0, i)) parked.unpark();
+      return false;
+    }
+    return true;
   }
 
   /** A sign of life. */
@@ -236,15 +330,16 @@ export class LaneLoop {
   /** What was taken goes to the journal and then to the store. True: there is something to be done soon. */
   private dispatch(taken: number, inHurry: boolean): boolean {
     const { journal, leftovers } = this;
-    let waiting = false;
+    let waiting = this.roster.placeAll();
     if (journal !== undefined) {
       const isKept = this.keep(journal);
-      waiting = !isKept || journal.fill() || (inHurry && journal.hasBacklog);
+      waiting = !isKept || journal.fill() || (inHurry && journal.hasBacklog) || waiting;
       journal.collect();
       // Where the journal is the store, nothing has landed before.
       if (!isKept && this.isOffline) return true;
     }
-    if (inHurry && taken === 0 && !(leftovers?.isLooking && this.intake.mayHaveLeft)) leftovers?.stop(this.intake.awaited());
+    if (inHurry && taken === 0 && !(leftovers?.isLooking && this.inlets.some(({ intake }) => intake.mayHaveLeft)))
+      leftovers?.stop(this.inlets.flatMap(({ intake }) => [...intake.awaited()]));
     if (leftovers?.isLooking === true) {
       // What is logged now may be of a run that a dead process has left, and comes behind it.
       this.clock.off();
@@ -254,7 +349,7 @@ export class LaneLoop {
       return true;
     }
     const isReading = leftovers?.fill() === true;
-    const lingers = this.delivery.start(inHurry || Atomics.load(this.signals, Signal.Urgent) !== 0);
+    const lingers = this.delivery.start(inHurry || this.inlets.some(({ isInHurry }) => isInHurry));
     return waiting || lingers || isReading;
   }
 
@@ -262,20 +357,25 @@ export class LaneLoop {
   private get isJournaling(): boolean {
     const { journal } = this;
     if (journal === undefined) return false;
-    return journal.settings.ahead || this.sender.isTurnedAway || journal.hasBacklog || this.intake.isBehind;
+    return (
+      journal.settings.ahead ||
+      this.sender.isTurnedAway ||
+      journal.hasBacklog ||
+      this.inlets.some(({ intake }) => intake.isBehind)
+    );
   }
 
   /** True: nothing waits for the journal. */
   private keep(journal: LaneJournal): boolean {
-    const { drafted } = this.intake;
     const isAll = this.isJournaling;
-    const hadAny = drafted.size > 0 || journal.hasUnpublished;
+    const drafted = this.inlets.flatMap(({ intake }) => [...intake.drafted]);
+    const hadAny = drafted.length > 0 || journal.hasUnpublished;
     const isKept = journal.keep(isAll ? drafted : []);
-    for (const queue of drafted) if (queue.drafts.isEmpty) drafted.delete(queue);
-    if (isKept && isAll && hadAny) {
-      this.intake.journaled();
-      this.announce();
+    for (const { intake } of this.inlets) {
+      for (const queue of intake.drafted) if (queue.drafts.isEmpty) intake.drafted.delete(queue);
+      if (isKept && isAll && hadAny) intake.journaled();
     }
+    if (isKept && isAll && hadAny) this.announce();
     return isKept;
   }
 
@@ -284,47 +384,38 @@ export class LaneLoop {
     this.leftovers?.close();
   }
 
-  private tell(write: () => void): void {
-    write();
-    this.ringBell();
-  }
-
   private notice(text: string): void {
-    this.tell(() => this.verdicts.notice(text));
+    this.main.tell((verdicts) => verdicts.notice(text));
   }
 
-  private tellStore(isDown: boolean, isWhole: boolean, write: () => void): void {
+  private tellStore(isDown: boolean, isWhole: boolean, write: (inlet: Inlet) => void): void {
     if (isWhole) Atomics.store(this.signals, Signal.DownSince, isDown ? this.clock.now() : 0);
-    this.tell(write);
+    for (const inlet of this.inlets) inlet.tell(() => write(inlet));
     // Who waits at the end of the process need not wait for a store that is away.
     this.announce();
   }
 
-  private ringBell(): void {
-    if (this.verdicts.publish()) this.bell.postMessage(0);
-  }
-
   private settled(queue: RunQueue, step: Step): void {
+    // What earlier processes left is of none of them.
+    const inlet = this.inlets.find(({ intake }) => intake.owns(queue));
+    const intake = (inlet ?? this.main).intake;
     if (step.kind === 'batch') {
-      for (const { stretch, count } of step.stretches) this.intake.settled(stretch, count);
+      for (const { stretch, count } of step.stretches) intake.settled(stretch, count);
     } else if (step.stretch !== undefined) {
-      this.intake.settled(step.stretch, 1);
+      intake.settled(step.stretch, 1);
     }
     if (step.kind === 'end') {
-      this.intake.forget(queue);
+      intake.forget(queue);
       this.leftovers?.ended(queue);
+      if (inlet instanceof AttachedInlet) inlet.ended(queue);
     }
     // What comes next of this run may linger, and other runs wait for its creation or its end.
-    this.ring.rouse();
+    this.rouse();
     this.announce();
   }
 
-  /** Tells whoever watches the cursors, by the way it watches. */
   private announce(): void {
-    Atomics.add(this.signals, Signal.Settled, 1);
-    if (Atomics.load(this.signals, Signal.Watching) !== 0) Atomics.notify(this.signals, Signal.Settled);
-    if (Atomics.load(this.signals, Signal.Bell) !== 0 && Atomics.exchange(this.signals, Signal.Bell, 0) !== 0)
-      this.bell.postMessage(0);
+    for (const inlet of this.inlets) inlet.announce();
   }
 
   private pulse(): Pulse {
@@ -336,4 +427,16 @@ export class LaneLoop {
       },
     };
   }
+}
+
+async function anyWoken(rings: readonly RingConsumer[]): Promise<void> {
+  await Promise.race(rings.map((ring) => ring.woken()));
+  // A waiter that is left on a word for every sleep would be a leak.
+  for (const ring of rings) ring.rouse();
+}
+
+/** What another thread of this process said, if it did. */
+function knockOn(door: BroadcastChannel): Knock | undefined {
+  // Its types leave out that it takes a BroadcastChannel as well.
+  return receiveMessageOnPort(door as unknown as MessagePort)?.message as Knock | undefined;
 }

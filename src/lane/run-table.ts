@@ -5,6 +5,8 @@
  *   cell n at 32 × n   0: low 32 bits of the last settled seq (landed or failed; failures are told first)
  *                      4: of the last durable seq: in the journal, or settled. Never behind the settled one
  *                      8: number of the run in the lane's journal; 0: it is not there
+ *                     12: seq of the record that ends it, once that has been taken; 0: none has
+ *                     16: 1 for a run that another thread has made, and ends
  */
 import { TooManyRunsError } from '../errors.js';
 import { type Position, reached } from '../ring/layout.js';
@@ -15,6 +17,8 @@ const MAX_OPEN_RUNS = 65_536;
 const CELL_WORDS = 8;
 const JOURNALED = 1;
 const JOURNAL_RUN = 2;
+const END_SEQ = 3;
+const JOINED = 4;
 
 export function newRunTable(): SharedArrayBuffer {
   return new SharedArrayBuffer(MAX_OPEN_RUNS * CELL_WORDS * 4);
@@ -53,6 +57,22 @@ export class RunTable {
 
   setJournalRun(slot: RunSlot, run: number): void {
     Atomics.store(this.cells, slot * CELL_WORDS + JOURNAL_RUN, run);
+  }
+
+  endSeq(slot: RunSlot): number {
+    return Atomics.load(this.cells, slot * CELL_WORDS + END_SEQ) >>> 0;
+  }
+
+  setEndSeq(slot: RunSlot, seq: number): void {
+    Atomics.store(this.cells, slot * CELL_WORDS + END_SEQ, seq);
+  }
+
+  isJoined(slot: RunSlot): boolean {
+    return Atomics.load(this.cells, slot * CELL_WORDS + JOINED) !== 0;
+  }
+
+  setJoined(slot: RunSlot): void {
+    Atomics.store(this.cells, slot * CELL_WORDS + JOINED, 1);
   }
 
   /** For the cell's next run. */

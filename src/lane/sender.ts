@@ -2,7 +2,7 @@ import pRetry from 'p-retry';
 import { HeadraceError, inCallersTerms, StoreUnavailableError } from '../errors.js';
 import type { RetryPolicy } from '../options.js';
 import { isTypeTag } from '../params/type-tag.js';
-import { type Outcome, type Store, StoreBusyError } from '../store/store.js';
+import { type Outcome, type Store, StoreBusyError, type TagItem } from '../store/store.js';
 import { Alarm, type StoreWatcher } from './alarm.js';
 import { Outage, Passage } from './outage.js';
 import type { Creation, Ending, PendingBatch, Refused, RunQueue, Step } from './run-queue.js';
@@ -100,6 +100,7 @@ export class Sender {
 
   private async create(queue: RunQueue, step: Creation): Promise<Settlement> {
     try {
+      if (queue.isJoined) return await this.join(queue);
       const run = await newRunOf(step.request, step.mayExist, await this.parentOf(queue, step));
       queue.parent = undefined;
       // A replay must not tag it by what surrounds that.
@@ -110,6 +111,19 @@ export class Sender {
       if (error instanceof HeadraceError) queue.fatal = error;
       throw error;
     }
+  }
+
+  /** Another thread has made the run, or could not. */
+  private async join(queue: RunQueue): Promise<Settlement> {
+    const { maker, runId, request } = queue;
+    if (maker?.fatal !== undefined) throw maker.fatal;
+    // It may have ended before a worker that took over could ask.
+    const storeId = maker?.storeId ?? (await this.attempt(queue, async () => await this.store.find?.(runId))) ?? runId;
+    const items = request.tags.map(([key, value]): TagItem => ({ kind: 'tag', key, value }));
+    if (items.length > 0) await this.attempt(queue, () => this.store.land({ runId: storeId, items, triedBefore: true }));
+    queue.storeId = storeId;
+    queue.maker = undefined;
+    return LANDED;
   }
 
   /** The id in the store of the run that this one is nested under, where the request may name it by another. */
@@ -154,6 +168,8 @@ export class Sender {
 
   private async end(queue: RunQueue, step: Ending): Promise<Settlement> {
     if (queue.fatal !== undefined) return { failures: [], all: queue.fatal };
+    // It is left, and whoever has made it ends it.
+    if (queue.isJoined) return LANDED;
     await this.attempt(queue, () => this.store.endRun({ runId: storeIdOf(queue), ...step.request }));
     return LANDED;
   }

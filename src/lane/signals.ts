@@ -25,9 +25,11 @@ export const Signal = {
   Retries: 257,
   /** Worker: since when the store takes nothing, in milliseconds since the lane's epoch; 0: it takes what it gets. */
   DownSince: 288,
+  /** Caller, or who has the tracker: the runs that are open here end, one of `Dismissal`, and nothing more is taken. */
+  Dismissed: 320,
 } as const;
 
-const SIGNAL_BYTES = 1280;
+const SIGNAL_BYTES = 1408;
 
 export const WorkerState = {
   NotStarted: 0,
@@ -36,6 +38,8 @@ export const WorkerState = {
   /** In a call of the store that may block the thread: no sign of life is expected. */
   InStore: 2,
   Closed: 3,
+  /** It died too often; there will be no other. */
+  Broken: 4,
 } as const;
 
 export const StopRequest = {
@@ -45,6 +49,9 @@ export const StopRequest = {
   /** Close the store as soon as no call of it runs. */
   GiveUp: 2,
 } as const;
+
+/** How runs end whose thread can't end them. */
+export const Dismissal = { None: 0, FINISHED: 1, FAILED: 2, KILLED: 3 } as const;
 
 export function newSignals(): SharedArrayBuffer {
   return new SharedArrayBuffer(SIGNAL_BYTES);

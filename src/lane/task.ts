@@ -1,4 +1,5 @@
 /** What the caller's thread hands to a lane's worker at its start, and what it can ask of it afterwards. */
+import { randomUUID } from 'node:crypto';
 import type { MessagePort } from 'node:worker_threads';
 import { journalHome, newJournalFolder } from '../journal/home.js';
 import type { BatchLimits, RetryPolicy, Settings } from '../options.js';
@@ -7,12 +8,13 @@ import { newRing } from '../ring/layout.js';
 import type { RunSlot } from '../ring/record.js';
 import type { NewRun, RunStatus } from '../store/store.js';
 import type { StoreLocation } from '../store/uri.js';
+import type { Claim } from '../threads/spare-rings.js';
 import { newRunTable } from './run-table.js';
 import { newSignals } from './signals.js';
 import { VERDICT_RING_BYTES } from './verdict-record.js';
 
-/** Everything that the two ends of a lane share. It outlives a worker: the next one goes on with it. */
-export interface LaneMemory {
+/** Everything that a thread which logs shares with the worker. It outlives a worker: the next one goes on with it. */
+export interface InletMemory {
   readonly ring: SharedArrayBuffer;
   readonly verdicts: SharedArrayBuffer;
   readonly keys: SharedArrayBuffer;
@@ -22,16 +24,35 @@ export interface LaneMemory {
   readonly epoch: number;
 }
 
-export function newLaneMemory(ringBytes: number): LaneMemory {
+/** Of the thread that has the tracker. Its signals are also where the others find the clock and how the worker does. */
+export interface LaneMemory extends InletMemory {
+  /** Name of the BroadcastChannel on which other threads announce themselves. */
+  readonly door: string;
+}
+
+/** What another thread announces. */
+export interface Knock {
+  readonly memory: InletMemory;
+  /** Name of the BroadcastChannel on which it is told of settlements; unlike any other's. */
+  readonly bell: string;
+  /** Which of the lane's spare rings it has; undefined: its ring is its own. */
+  readonly claim: Claim | undefined;
+}
+
+export function newInletMemory(ring: SharedArrayBuffer, epoch: number): InletMemory {
   return {
-    ring: newRing(ringBytes),
+    ring,
     verdicts: newRing(VERDICT_RING_BYTES),
     keys: newKeyTable(),
     runs: newRunTable(),
     signals: newSignals(),
-    // One behind, as a stamp of 0 means that there is none.
-    epoch: Date.now() - 1,
+    epoch,
   };
+}
+
+export function newLaneMemory(ringBytes: number): LaneMemory {
+  // One behind, as a stamp of 0 means that there is none.
+  return { ...newInletMemory(newRing(ringBytes), Date.now() - 1), door: randomUUID() };
 }
 
 /** A lane's journal. */
@@ -95,6 +116,8 @@ export interface RunRequest extends Omit<NewRun, 'mayExist'> {
   readonly context: string | undefined;
   /** True: `tags` are all that the run gets. In the journal, so that a replay does not tag it by its own surroundings. */
   readonly isTagged?: boolean | undefined;
+  /** True: another thread has made it, and ends it. In the journal, for a replay. */
+  readonly isJoined?: boolean | undefined;
 }
 
 /** Text of an End record. */
@@ -119,8 +142,22 @@ export interface OpenRun {
   readonly issued: number;
 }
 
+/** Another thread's, for a worker that takes over. */
+export interface AttachedThread extends Knock {
+  /** Those that the worker before had taken, and of which it has not told that they have ended. */
+  readonly runs: ReadonlyMap<RunSlot, RunRequest>;
+}
+
+/** What the worker tells the thread that has the tracker, which keeps it for the next worker. 0: look at the cursors. */
+export type BellMessage =
+  | 0
+  | { readonly bell: string; readonly slot: RunSlot; readonly opened: RunRequest | undefined }
+  /** Nothing of it is left. */
+  | { readonly bell: string; readonly gone: true };
+
 export interface LaneTask {
   readonly memory: LaneMemory;
+  readonly attached: readonly AttachedThread[];
   readonly settings: LaneSettings;
   readonly openRuns: readonly OpenRun[];
   /** The worker posts on it when the caller asked to be told of settlements or failures. */
@@ -133,4 +170,6 @@ export interface LaneTask {
 export interface LaneControl {
   /** The run's id in the store, once it has been made; undefined when it could not be: its records' failures say why. */
   storeId(slot: RunSlot, runId: string): Promise<string | undefined>;
+  /** Another thread has announced itself, and may not have been heard. */
+  admit(knock: Knock): Promise<void>;
 }

@@ -22,6 +22,7 @@ const DETAIL_BYTES = (VERDICT_RING_BYTES / 4) * 3;
 
 export class VerdictWriter {
   private readonly ring: RingProducer;
+  private isUnread = false;
 
   constructor(buffer: SharedArrayBuffer) {
     this.ring = new RingProducer(buffer);
@@ -57,12 +58,18 @@ export class VerdictWriter {
     this.write(Kind.Notice, 0, 0, [0, [text, {}]]);
   }
 
+  /** Its reader is no more: whatever is told from now on is as good as read. */
+  leaveUnread(): void {
+    this.isUnread = true;
+  }
+
   /** Makes what was written visible. True: the caller's thread wants a message for it. */
   publish(): boolean {
     return this.ring.publish() && this.ring.takeParked();
   }
 
   private write(kind: Kind, slot: RunSlot, seq: number, verdict: Verdict): boolean {
+    if (this.isUnread) return true;
     const text = verdict === ONE ? '' : JSON.stringify(verdict);
     const written = writeTextRecord(this.ring, kind, slot, INLINE, '', seq, text);
     if (written < 0 && written !== NO_ROOM && written !== TOO_LARGE)

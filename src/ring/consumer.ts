@@ -28,6 +28,7 @@ export class RingConsumer {
   private cursor: Position;
   /** Last seen tail: everything before it is complete. */
   private seenTail: Position;
+  isLeft = false;
 
   constructor(buffer: SharedArrayBuffer) {
     this.words = new Int32Array(buffer);
@@ -70,6 +71,11 @@ export class RingConsumer {
     return this.cursor;
   }
 
+  /** Everything before it has been published. */
+  get published(): Position {
+    return Atomics.load(this.words, TAIL_WORD);
+  }
+
   /** Gives everything before `position` back to the producer, and wakes it if it waits for room. */
   release(position: Position): void {
     Atomics.store(this.words, HEAD_WORD, position);
@@ -93,6 +99,17 @@ export class RingConsumer {
     // No timeout: one that is cut short by a notify would hold 280 bytes until it would have fired.
     const wait = Atomics.waitAsync(this.words, PARKED_WORD, 1);
     if (wait.async) await wait.value;
+  }
+
+  /** Nothing more is taken. */
+  leave(): void {
+    this.isLeft = true;
+  }
+
+  /** Its writer is to look up at every record from now on: nobody reads it any more. */
+  closeForGood(): void {
+    this.isLeft = true;
+    Atomics.store(this.words, PARKED_WORD, 1);
   }
 
   unpark(): void {

@@ -21,7 +21,7 @@ function loopOf(caller: Caller, store: RecordingStore): { ended: Promise<void> }
   place.store = store;
   const [bell, control] = [new MessageChannel(), new MessageChannel()];
   const { memory, settings } = caller;
-  const loop = new LaneLoop({ memory, settings, openRuns: [], bell: bell.port2, control: control.port2 });
+  const loop = new LaneLoop({ memory, settings, attached: [], openRuns: [], bell: bell.port2, control: control.port2 });
   const ended = loop.run();
   onTestFinished(async () => {
     caller.stop(StopRequest.GiveUp);

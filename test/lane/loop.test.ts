@@ -32,6 +32,7 @@ class Looping {
     this.ended = new LaneLoop({
       memory: this.memory,
       settings,
+      attached: [],
       openRuns: [],
       bell: bell.port2,
       control: control.port2,

@@ -24,12 +24,13 @@ const PARTS: readonly Part[] = [
   { path: 'lane/signals.ts' },
   { path: 'run.ts', methods: { LaneRun: ['place', 'publish'] } },
   {
-    path: 'lane/lane.ts',
+    path: 'lane/producer.ts',
     constants: ['SLICE_MS', 'DEAD_AFTER_MS'],
-    methods: { Lane: ['wake', 'awaitRoom', 'looksDead', 'requestStop', 'onBell'] },
+    methods: { Producer: ['awaitRoom', 'looksDead', 'onBell'] },
   },
+  { path: 'lane/lane.ts', methods: { Lane: ['wake', 'requestStop'] } },
   { path: 'lane/intake.ts', constants: ['RECORDS_PER_TICK'], methods: { Intake: ['drain', 'settled', 'release'] } },
-  { path: 'lane/loop.ts', constants: ['POLL_MS'], methods: { LaneLoop: ['run', 'park'] } },
+  { path: 'lane/loop.ts', constants: ['POLL_MS'], methods: { LaneLoop: ['run', 'drain', 'park', 'parkRings'] } },
   {
     path: 'lane/verdict-record.ts',
     constants: ['ONE'],
@@ -95,7 +96,10 @@ async function compiled(edits: readonly Edit[] = [], arch = 'x64'): Promise<Code
     RECORDS_PER_TURN: 2,
     POLLS_BEFORE_PARKING: 0,
   };
-  const build = compileFunction(`'use strict';\n${code}\nreturn { ${names} };`, Object.keys(around));
+  const build = compileFunction(
+    `'use strict';\n${code}\nObject.setPrototypeOf(Lane.prototype, Producer.prototype);\nreturn { ${names} };`,
+    Object.keys(around),
+  );
   return build(...Object.values(around)) as Code; // the rewritten classes by their names
 }
 
@@ -212,6 +216,7 @@ function logging(code: Code, { capacity, startAt, calls, stops }: Scenario): Sce
     settings: { onFull: 'block', blockTimeoutMs: Number.POSITIVE_INFINITY },
     ring,
     signals,
+    laneSignals: signals,
     memory: { epoch: 0 },
     pool: {},
     boot: () => undefined,
@@ -294,10 +299,14 @@ function logging(code: Code, { capacity, startAt, calls, stops }: Scenario): Sce
     }
   }
 
+  const main = { ring: consumer, intake };
   const loop = new code.LaneLoop({
-    ring: consumer,
+    main,
+    inlets: [main],
+    attached: new Map(),
+    admitAll: () => undefined,
+    door: { close: () => undefined },
     signals,
-    intake,
     clock: { tick: rest, off: rest },
     sender: { giveUp: () => undefined, close: () => undefined },
     closeJournals: () => undefined,
@@ -430,8 +439,8 @@ test.each<ScenarioName>(['a full ring', TELLING])(
   },
 );
 
-const STOP_LOOK = `if (Atomics.load(this.signals, Signal.Stop) !== StopRequest.None) {
-      this.ring.unpark();
+const STOP_LOOK = `if (Atomics.load(this.signals, Signal.Stop) !== StopRequest.None || this.inlets.some(({ isToGo }) => isToGo)) {
+      for (const ring of rings) ring.unpark();
       return;
     }`;
 
@@ -593,7 +602,7 @@ const MUTATIONS: readonly {
     scenario: TELLING,
     edits: [
       {
-        path: 'lane/lane.ts',
+        path: 'lane/producer.ts',
         from: 'do this.drainFailures();\n    while (!this.verdicts.askForMessage());',
         to: 'this.drainFailures(); this.verdicts.askForMessage();',
       },
@@ -623,7 +632,11 @@ const MUTATIONS: readonly {
     scenario: 'a stop without a record',
     edits: [
       { path: 'lane/loop.ts', from: STOP_LOOK, to: '' },
-      { path: 'lane/loop.ts', from: 'if (!this.ring.park()) return;', to: `${STOP_LOOK} if (!this.ring.park()) return;` },
+      {
+        path: 'lane/loop.ts',
+        from: 'if (!this.parkRings(rings)) return;',
+        to: `${STOP_LOOK} if (!this.parkRings(rings)) return;`,
+      },
     ],
     finds: /asked to stop/,
   },
@@ -634,8 +647,8 @@ const MUTATIONS: readonly {
       { path: 'lane/loop.ts', from: 'const stop = Atomics.load(this.signals, Signal.Stop);', to: 'let stop = 0;' },
       {
         path: 'lane/loop.ts',
-        from: 'const taken = this.intake.drain(RECORDS_PER_TURN);',
-        to: 'const taken = this.intake.drain(RECORDS_PER_TURN); stop = Atomics.load(this.signals, Signal.Stop);',
+        from: 'const taken = this.drain(stop);',
+        to: 'const taken = this.drain(stop); stop = Atomics.load(this.signals, Signal.Stop);',
       },
     ],
     finds: /never taken/,
