@@ -65,17 +65,21 @@ export async function record(asked: RecordedCommand): Promise<Recorded> {
       ...asked.tags,
     },
   });
-  let storeId: string;
+  let storeId: string | undefined;
   try {
     asked.before(run);
-    storeId = await made(run, tracker, asked.waitMs, settings.location.display);
-    await run.flush();
+    storeId = await within(asked.waitMs, run.storeId);
+    if (storeId !== undefined) await run.flush();
   } catch (error) {
-    // What is wrong is told by the error; a store that is away is not waited for any longer.
-    const hurried = { throwOnFailure: false, timeoutMs: 1000 };
-    await run.end('FAILED', hurried).catch(() => undefined);
-    await tracker.close(hurried).catch(() => undefined);
+    await giveUp(run, tracker);
     throw error;
+  }
+  if (storeId === undefined) {
+    await giveUp(run, tracker);
+    // By now the store has said why, also to a worker that had taken long to begin.
+    const why = tracker.stats().lastError?.message;
+    const late = `${settings.location.display} has not made the run within ${asked.waitMs / 1000} s, and nothing was started`;
+    throw new Error(why === undefined ? late : `${late}: ${why}`);
   }
   process.stderr.write(`headrace: run ${name} (${storeId}) in ${settings.location.display}\n`);
   const end = await runChild(command, { ...process.env, ...environmentOf(asked, settings, storeId), ...env });
@@ -93,21 +97,21 @@ export async function record(asked: RecordedCommand): Promise<Recorded> {
   return { end, storeId, recorded };
 }
 
-/** The id in the store, once the run is there. */
-async function made(run: Run, tracker: Tracker, waitMs: number, display: string): Promise<string> {
+/** What is wrong is told by an error; a store that is away is not waited for any longer. */
+async function giveUp(run: Run, tracker: Tracker): Promise<void> {
+  const hurried = { throwOnFailure: false, timeoutMs: 1000 };
+  await run.end('FAILED', hurried).catch(() => undefined);
+  await tracker.close(hurried).catch(() => undefined);
+}
+
+/** Undefined: it takes longer. */
+async function within<T>(ms: number, promise: Promise<T>): Promise<T | undefined> {
   let timer: NodeJS.Timeout | undefined;
-  const tooLong = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      const why = tracker.stats().lastError?.message;
-      reject(
-        new Error(
-          `${display} has not made the run within ${waitMs / 1000} s, and nothing was started${why === undefined ? '' : `: ${why}`}`,
-        ),
-      );
-    }, waitMs);
+  const tooLong = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), ms);
   });
   try {
-    return await Promise.race([run.storeId, tooLong]);
+    return await Promise.race([promise, tooLong]);
   } finally {
     clearTimeout(timer);
   }

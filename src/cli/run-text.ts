@@ -1,21 +1,31 @@
 /** One run for a person to read. */
 import type { ConfigTree } from '../reading/config.js';
 import type { MetricPoint, StoredRun } from '../reading/stored-run.js';
+import { columnsOf } from '../text-columns.js';
 import { type Colours, coloursFor } from './colours.js';
 import { isTree, leafText } from './config-leaves.js';
 import { sparkline } from './sparkline.js';
 import { statusText } from './status-text.js';
+import { terminalWidth } from './terminal-width.js';
 import { textTable } from './text-table.js';
 import { amount, cut, duration, figure, number, plain } from './words.js';
 
 const LINE_LETTERS = 200;
 
-export async function runText(run: StoredRun, withAllTags: boolean): Promise<string> {
+/** `width`: of the terminal. */
+export async function runText(
+  run: StoredRun,
+  withAllTags: boolean,
+  width: number | undefined = terminalWidth(),
+): Promise<string> {
   const colours = coloursFor(process.stdout);
   const { id, name, status, params, metrics } = run;
   const lines = [`${colours.bold(plain(name))}  ${statusText(status, colours)}`, ...facts(run), ''];
   lines.push(colours.bold(params.size === 0 ? 'no params' : 'params'), ...treeLines(run.config(), '  '), '');
-  lines.push(colours.bold(metrics.size === 0 ? 'no metrics' : 'metrics'), ...(await metricLines(run)));
+  lines.push(
+    colours.bold(metrics.size === 0 ? 'no metrics' : 'metrics'),
+    ...(await metricLines(run, width ?? Number.POSITIVE_INFINITY)),
+  );
   const tags = [...run.tags].filter(([key]) => withAllTags || !/^(?:mlflow|headrace)\./.test(key));
   if (tags.length > 0) lines.push('', colours.bold('tags'), ...pairLines(tags));
   lines.push(...hint(run.tags.size - tags.length, id, colours));
@@ -47,13 +57,29 @@ function treeLines(tree: ConfigTree, indent: string): string[] {
   );
 }
 
-async function metricLines(run: StoredRun): Promise<string[]> {
-  const rows: string[][] = [];
-  for (const [key, latest] of run.metrics) {
+/** Where lines would be broken, a value has fewer digits, and then the range goes. */
+async function metricLines(run: StoredRun, width: number): Promise<string[]> {
+  const rows: { readonly exact: string[]; readonly short: string[]; readonly range: string }[] = [];
+  for (const [key, { value, step }] of run.metrics) {
     const history = await run.history(key);
-    rows.push([plain(key), String(latest.value), `step ${number(latest.step)}`, sparkline(valuesOf(history)), range(history)]);
+    const course = [`step ${number(step)}`, sparkline(valuesOf(history))];
+    rows.push({
+      exact: [plain(key), String(value), ...course],
+      short: [plain(key), figure(value), ...course],
+      range: range(history),
+    });
   }
-  return rows.length === 0 ? [] : textTable(['', 'last', '', '', ''], rows, [1]).map((line) => `  ${line}`.trimEnd());
+  if (rows.length === 0) return [];
+  const linesOf = (cells: readonly string[][]): string[] =>
+    textTable(['', 'last', '', '', ''], cells, [1]).map((line) => `  ${line}`.trimEnd());
+  const whole = linesOf(rows.map((row) => [...row.exact, row.range]));
+  if (fits(whole, width)) return whole;
+  const shorter = linesOf(rows.map((row) => [...row.short, row.range]));
+  return fits(shorter, width) ? shorter : linesOf(rows.map((row) => [...row.short, '']));
+}
+
+function fits(lines: readonly string[], width: number): boolean {
+  return lines.every((line) => columnsOf(line) <= width);
 }
 
 function valuesOf(history: readonly MetricPoint[]): number[] {

@@ -255,6 +255,24 @@ describe('show', () => {
     expect((await call(place, ['show', 'brisk-otter-2', '--all'])).stdout).toContain('mlflow.user');
   });
 
+  test('a narrow terminal breaks the lines of metrics', async () => {
+    const place = await made();
+    const stored = place.stored.tracker();
+    const run = stored.startRun({ name: 'long' });
+    for (let step = 0; step < 40; step++) run.logMetric('a.metric.of.this.run', Math.sqrt(step), step);
+    await run.end();
+    for (const [columns, shown] of [
+      [200, / 6\.244997998398398 +step 39 +[▁-█]+ +0 to 6\.245, 40 values\n/],
+      [88, / 6\.245 +step 39 +[▁-█]+ +0 to 6\.245, 40 values\n/],
+      [70, / 6\.245 +step 39 +[▁-█]+\n/],
+    ] as const) {
+      const { stdout } = await call(place, ['show', 'long'], { COLUMNS: String(columns) });
+      const lines = stdout.slice(stdout.indexOf('metrics\n'), stdout.indexOf('tags of')).split('\n').slice(0, 3);
+      expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(columns);
+      expect(stdout).toMatch(shown);
+    }
+  });
+
   test('the beginning of an id is no name for a run; a wrong name has no near one', async () => {
     const place = await made();
     const { stdout } = await call(place, ['show', place.ids['calm-lake-1']?.slice(0, 12) ?? '', '--json']);
