@@ -9,9 +9,9 @@ export const PROCESSES = [1, 2, 4, 8, 16] as const;
 
 export const STORES = {
   sqlite: { name: 'SQLite', open: withSqlite, share: 1, rounds: 3 },
-  postgres: { name: 'PostgreSQL', open: withPostgres, share: 1, rounds: 2 },
+  postgres: { name: 'PostgreSQL', open: withPostgres, share: 1, rounds: 3 },
   // It takes a fraction of what the others take.
-  server: { name: 'MLflow server', open: withMlflowServer, share: 0.1, rounds: 1 },
+  server: { name: 'MLflow server', open: withMlflowServer, share: 0.2, rounds: 1 },
 } as const satisfies Readonly<Record<string, { name: string; open: Opened; share: number; rounds: number }>>;
 
 export type StoreName = keyof typeof STORES;
@@ -26,7 +26,7 @@ const WARM_STEPS = 50;
 export async function ask(store: StoreName, scale: Scale): Promise<Answer> {
   const { name, open, share, rounds: full } = STORES[store];
   const rounds = scale.of(full, 1);
-  const steps = Math.round(share * scale.of(8000, 1600));
+  const steps = Math.round(share * scale.of(2400, 800));
   const rowsOf = (processes: number): Rows => ({ kind: 'metrics', runs: RUNS, keys: KEYS, steps: steps / processes });
   const warm: Rows = { kind: 'metrics', runs: RUNS, keys: KEYS, steps: Math.max(1, share * WARM_STEPS) };
   const rates = new Map<number, number[]>(PROCESSES.map((processes) => [processes, []]));
