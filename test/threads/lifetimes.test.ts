@@ -58,7 +58,7 @@ describe('a thread that is terminated', () => {
 
   test('leaves no memory behind: a thousand come and go', { timeout: 300_000 }, async () => {
     const stored = new Stored();
-    const tracker = stored.tracker({ ringBytes: 2 ** 20 });
+    const tracker = stored.tracker();
     const handle = tracker.handle();
     const some = async (count: number): Promise<void> => {
       for (let i = 0; i < count; i += 8) {
@@ -76,8 +76,8 @@ describe('a thread that is terminated', () => {
     const grown = process.memoryUsage().rss - before;
     expect(stored.rows('SELECT status, count(*) AS n FROM runs GROUP BY status')).toEqual([{ status: 'KILLED', n: 1000 }]);
     expect(stored.count('metrics')).toBe(10_000);
-    // One ring of each would be 800 MiB.
-    expect(grown / 2 ** 20).toBeLessThan(150);
+    // One ring of each would be 3200 MiB; what is not collected yet at this moment is some 200.
+    expect(grown / 2 ** 20).toBeLessThan(400);
   });
 });
 
