@@ -115,8 +115,3 @@ function waitingIn(memory: InletMemory): { issued: Map<RunSlot, number>; opened:
   }
   return { issued, opened };
 }
-
-/** In shared memory it is a number. */
-export function dismissalOf(status: RunStatus): number {
-  return Dismissal[status];
-}

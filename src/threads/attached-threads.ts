@@ -160,7 +160,14 @@ export class AttachedThreads {
 
 function attached(knock: Knock): Attached {
   const { signals, ring }: InletMemory = knock.memory;
-  return { ...knock, signals: new Int32Array(signals), ring: new Int32Array(ring), runs: new Map(), life: 'unknown', isGone: false };
+  return {
+    ...knock,
+    signals: new Int32Array(signals),
+    ring: new Int32Array(ring),
+    runs: new Map(),
+    life: 'unknown',
+    isGone: false,
+  };
 }
 
 function load(words: Int32Array, word: number): number {

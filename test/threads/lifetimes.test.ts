@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { attachTracker, ClosedError, createTracker, OptionError, type Tracker, type TrackerHandle } from '../../src/index.js';
-import { threadsOf } from '../tracker/worker-threads.js';
+import { Served } from '../server/served.js';
 import { Stored } from '../tracker/stored.js';
 import { failureOf, until, untilInPlace } from '../tracker/waiting.js';
+import { threadsOf } from '../tracker/worker-threads.js';
 import { LoggingThread, useThreads } from './logging-thread.js';
 
 useThreads();
@@ -58,7 +59,7 @@ describe('a thread that is terminated', () => {
 
   test('leaves no memory behind: a thousand come and go', { timeout: 300_000 }, async () => {
     const stored = new Stored();
-    const tracker = stored.tracker({ ringBytes: 2 ** 20 });
+    const tracker = stored.tracker();
     const handle = tracker.handle();
     const some = async (count: number): Promise<void> => {
       for (let i = 0; i < count; i += 8) {
@@ -76,8 +77,8 @@ describe('a thread that is terminated', () => {
     const grown = process.memoryUsage().rss - before;
     expect(stored.rows('SELECT status, count(*) AS n FROM runs GROUP BY status')).toEqual([{ status: 'KILLED', n: 1000 }]);
     expect(stored.count('metrics')).toBe(10_000);
-    // One ring of each would be 800 MiB.
-    expect(grown / 2 ** 20).toBeLessThan(150);
+    // One ring of each would be 3200 MiB; what is not collected yet at this moment is some 200.
+    expect(grown / 2 ** 20).toBeLessThan(400);
   });
 });
 
@@ -117,7 +118,10 @@ describe('the pool worker', () => {
       const thread = threadsOf(tracker)?.threads[0];
       await thread?.terminate();
       lock.release();
-      await until('another worker', () => threadsOf(tracker)?.threads.some(({ threadId }) => threadId !== thread?.threadId) ?? false);
+      await until(
+        'another worker',
+        () => threadsOf(tracker)?.threads.some(({ threadId }) => threadId !== thread?.threadId) ?? false,
+      );
       // Three deaths without progress would be the end.
       await run.logMetric('own', times, times);
     }
@@ -125,6 +129,52 @@ describe('the pool worker', () => {
     await tracker.close();
     for (const key of ['a', 'b', 'c']) expectAll(stored, key, 20_000);
     expect(stored.rows('SELECT status, count(*) AS n FROM runs GROUP BY status')).toEqual([{ status: 'FINISHED', n: 2 }]);
+  });
+});
+
+describe('the pool worker of a server’s tracker', () => {
+  test('is killed again and again, while threads log and are terminated: nothing is lost or doubled', { timeout: 120_000 }, async () => {
+    const served = await Served.start();
+    const tracker = served.tracker();
+    const run = tracker.startRun();
+    await run.flush();
+    const handle = tracker.handle();
+    const threads = ['a', 'b', 'c', 'd'].map(
+      (key, i) =>
+        new LoggingThread({
+          handle,
+          ...(i % 2 === 0 ? { runId: run.id } : {}),
+          key,
+          records: i < 2 ? 30_000 : 1_000_000,
+          way: i < 2 ? 'closes' : 'hangs',
+        }),
+    );
+    await until('them to log', () => threads.every(({ published }) => published > 100));
+    const before: number[] = [];
+    for (let times = 0; times < 4; times++) {
+      const thread = threadsOf(tracker)?.threads[0];
+      await thread?.terminate();
+      // Its runs are known to nobody but the worker that has just died.
+      if (times >= 2) {
+        before.push(threads[times]?.published ?? 0);
+        await threads[times]?.worker.terminate();
+      }
+      await until('another worker', () => threadsOf(tracker)?.threads.some(({ threadId }) => threadId !== thread?.threadId) ?? false);
+      await run.logMetric('own', times, times);
+    }
+    for (const { said } of threads.slice(0, 2))
+      expect((await said).report).toMatchObject({ accepted: 30_000, landed: 30_000, failed: 0 });
+    await until('the others to be let go', () => known(tracker) === 0);
+    await tracker.close();
+    const runs = served.fake.state.activeRuns();
+    expect(runs.map(({ status }) => status).toSorted()).toEqual(['FINISHED', 'FINISHED', 'KILLED']);
+    const steps = (key: string): number[] =>
+      runs.flatMap(({ metrics }) => [...metrics.values()].filter((metric) => metric.key === key).map(({ step }) => Number(step))).toSorted((x, y) => x - y);
+    for (const [i, key] of ['a', 'b', 'c', 'd'].entries()) {
+      const found = steps(key);
+      expect(found.length).toBeGreaterThanOrEqual(i < 2 ? 30_000 : (before[i - 2] ?? 0));
+      expect(found).toEqual(Array.from({ length: found.length }, (_, step) => step));
+    }
   });
 });
 
@@ -147,24 +197,28 @@ test('a thread that starts while the tracker’s own never turns is served', { t
 });
 
 describe('close of the tracker while threads log', () => {
-  test.each(['lives', 'lives in one turn'] as const)('lands what was logged, and refuses what comes later (%s)', { timeout: 60_000 }, async (way) => {
-    const stored = new Stored();
-    const tracker = stored.tracker();
-    const run = tracker.startRun();
-    const handle = tracker.handle();
-    const threads = ['a', 'b'].map(
-      (key, i) => new LoggingThread({ handle, ...(i === 0 ? { runId: run.id } : {}), key, records: 0, way }),
-    );
-    await until('them to log', () => threads.every(({ published }) => published > 200));
-    const published = threads.map((thread) => thread.published);
-    await tracker.close();
-    for (const [i, { said }] of threads.entries()) {
-      const { code, receipts } = await said;
-      expect(code).toBe(way === 'lives' ? 'HEADRACE_CLOSED' : 'failed');
-      expectAll(stored, i === 0 ? 'a' : 'b', way === 'lives' ? (receipts ?? 0) : (published[i] ?? 0));
-    }
-    expect(stored.rows('SELECT status, count(*) AS n FROM runs GROUP BY status')).toEqual([{ status: 'FINISHED', n: 2 }]);
-  });
+  test.each(['lives', 'lives in one turn'] as const)(
+    'lands what was logged, and refuses what comes later (%s)',
+    { timeout: 60_000 },
+    async (way) => {
+      const stored = new Stored();
+      const tracker = stored.tracker();
+      const run = tracker.startRun();
+      const handle = tracker.handle();
+      const threads = ['a', 'b'].map(
+        (key, i) => new LoggingThread({ handle, ...(i === 0 ? { runId: run.id } : {}), key, records: 0, way }),
+      );
+      await until('them to log', () => threads.every(({ published }) => published > 200));
+      const published = threads.map((thread) => thread.published);
+      await tracker.close();
+      for (const [i, { said }] of threads.entries()) {
+        const { code, receipts } = await said;
+        expect(code).toBe(way === 'lives' ? 'HEADRACE_CLOSED' : 'failed');
+        expectAll(stored, i === 0 ? 'a' : 'b', way === 'lives' ? (receipts ?? 0) : (published[i] ?? 0));
+      }
+      expect(stored.rows('SELECT status, count(*) AS n FROM runs GROUP BY status')).toEqual([{ status: 'FINISHED', n: 2 }]);
+    },
+  );
 });
 
 describe('a handle', () => {

@@ -12,27 +12,31 @@ function steps(count: number): number[] {
 }
 
 describe('a run that four threads log to', () => {
-  test.each([1, 3])('gets all of it, and each thread’s records in their order (%i lanes)', { timeout: 60_000 }, async (workers) => {
-    const stored = new Stored();
-    // Small batches, so that their order shows.
-    const tracker = stored.tracker({ workers, batch: { maxMetrics: 100 } });
-    const run = tracker.startRun();
-    const handle = tracker.handle();
-    const keys = ['a', 'b', 'c', 'd'];
-    const threads = keys.map((key) => new LoggingThread({ handle, runId: run.id, key, records: RECORDS, way: 'closes' }));
-    for (const { said } of threads) {
-      const { runId, report } = await said;
-      expect([runId, report?.accepted, report?.landed, report?.failed]).toEqual([run.id, RECORDS, RECORDS, 0]);
-    }
-    expect(stored.run(run.id)?.status).toBe('RUNNING');
-    await tracker.close();
-    expect(stored.run(run.id)?.status).toBe('FINISHED');
-    for (const key of keys) {
-      const rows = stored.rows('SELECT step FROM metrics WHERE run_uuid = ? AND key = ? ORDER BY rowid', run.id, key);
-      expect(rows.map(({ step }) => Number(step))).toEqual(steps(RECORDS));
-    }
-    expect(stored.count('runs')).toBe(1);
-  });
+  test.each([1, 3])(
+    'gets all of it, and each thread’s records in their order (%i lanes)',
+    { timeout: 60_000 },
+    async (workers) => {
+      const stored = new Stored();
+      // Small batches, so that their order shows.
+      const tracker = stored.tracker({ workers, batch: { maxMetrics: 100 } });
+      const run = tracker.startRun();
+      const handle = tracker.handle();
+      const keys = ['a', 'b', 'c', 'd'];
+      const threads = keys.map((key) => new LoggingThread({ handle, runId: run.id, key, records: RECORDS, way: 'closes' }));
+      for (const { said } of threads) {
+        const { runId, report } = await said;
+        expect([runId, report?.accepted, report?.landed, report?.failed]).toEqual([run.id, RECORDS, RECORDS, 0]);
+      }
+      expect(stored.run(run.id)?.status).toBe('RUNNING');
+      await tracker.close();
+      expect(stored.run(run.id)?.status).toBe('FINISHED');
+      for (const key of keys) {
+        const rows = stored.rows('SELECT step FROM metrics WHERE run_uuid = ? AND key = ? ORDER BY rowid', run.id, key);
+        expect(rows.map(({ step }) => Number(step))).toEqual(steps(RECORDS));
+      }
+      expect(stored.count('runs')).toBe(1);
+    },
+  );
 
   test('has each conflict refused exactly once', { timeout: 60_000 }, async () => {
     const stored = new Stored();
@@ -54,7 +58,9 @@ describe('a run that four threads log to', () => {
     expect(said.map(({ report }) => report?.failed).toSorted()).toEqual([0, 1, 1, 1]);
   });
 
-  test('is made once on a server, which chooses its id, though the threads log before it is made', { timeout: 60_000 }, async () => {
+  test('is made once on a server, which chooses its id, though the threads log before it is made', {
+    timeout: 60_000,
+  }, async () => {
     const served = await Served.start();
     const tracker = served.tracker();
     const create = served.fake.fault({ path: 'runs/create' }, { hang: 'before applying' });
@@ -87,7 +93,9 @@ test('a run is ended by the thread that made it, after what others had logged by
   expect(stored.run(run.id)?.status).toBe('FINISHED');
 });
 
-test('a run that a thread made is joined by the thread that has the tracker, and goes on without its maker', { timeout: 60_000 }, async () => {
+test('a run that a thread made is joined by the thread that has the tracker, and goes on without its maker', {
+  timeout: 60_000,
+}, async () => {
   const stored = new Stored();
   const tracker = stored.tracker();
   const thread = new LoggingThread({ handle: tracker.handle(), key: 'made', records: 100, way: 'lives' });
