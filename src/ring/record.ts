@@ -55,6 +55,7 @@ export const METRIC_BYTES = 32;
 const METRIC_WIDE_BYTES = 40;
 const SCALAR_BYTES = 24;
 const TEXT_START = 24;
+/** Ids end at MAX_KEYS, which is less. */
 const KEY_ID_BITS = 16;
 const KEY_ID_MASK = 0xffff;
 
