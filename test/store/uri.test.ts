@@ -148,7 +148,6 @@ describe('anything else is refused and told what is served', () => {
     ['file:///data/mlruns', 'file store'],
     ['mysql://host/db', 'no other database'],
     ['mssql+pyodbc://host/db', 'no other database'],
-    ['postgresql://host/db', 'no other database'],
     ['localhost:5000', 'perhaps "http://localhost:5000"'],
     ['mlflow.example:5000/prefix', 'perhaps "http://mlflow.example:5000/prefix"'],
     ['redis://host', 'no other database'],
@@ -161,11 +160,13 @@ describe('anything else is refused and told what is served', () => {
     expect(error.message).toContain('sqlite:///relative.db');
     expect(error.message).toContain('https://host');
     expect(error.message).toContain('databricks://profile');
+    expect(error.message).toContain('postgresql://user@host');
     expect(error.message).toContain(hint);
   });
 
   test.each([
-    'postgresql://ada:s3cret@host/db',
+    'postgresql://ada:s3cret/db',
+    'postgresql://ada:12@s3cret@host/db',
     'postgresql://ada:s3cret',
     'mysql+pymysql://ada:p@s3cret/x@host/db?ssl=1',
     'https://ada:s3cret@mlflow.example/path?x=1',

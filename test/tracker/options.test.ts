@@ -86,7 +86,7 @@ describe('an option that can’t be is an OptionError that names it and what it 
     './mlruns',
     'mlruns',
     'file:///tmp/mlruns',
-    'postgresql://user:pa55word@db/mlflow',
+    'mssql+pyodbc://user:pa55word@db/mlflow',
     'mysql+pymysql://root:pa55word@db/mlflow',
     'sqlite://',
     'sqlite:///:memory:',
@@ -114,6 +114,7 @@ describe('an option that can’t be is an OptionError that names it and what it 
 describe('a server’s settings', () => {
   const SERVER = 'http://127.0.0.1:1';
   const FILE = 'sqlite:///a.db';
+  const DATABASE = 'postgresql://ada@h/d';
   type Variables = Readonly<Record<string, string>>;
 
   function retry(options: TrackerOptions, env: Variables = {}): RetryPolicy {
@@ -135,6 +136,7 @@ describe('a server’s settings', () => {
   test.each<[of: string, options: TrackerOptions, env: Variables, policy: Partial<RetryPolicy>]>([
     ['nothing that is set', {}, {}, {}],
     ['a file', { uri: FILE }, { ...FACTOR, ...JITTER }, { minTimeout: 50, maxTimeout: 500 }],
+    ['a database', { uri: DATABASE }, { ...FACTOR, ...JITTER }, { minTimeout: 250, maxTimeout: 30_000 }],
     ['the environment', {}, { MLFLOW_HTTP_REQUEST_MAX_RETRIES: '5', ...FACTOR }, { retries: 5, minTimeout: 3000 }],
     [
       'an option',
@@ -169,7 +171,9 @@ describe('a server’s settings', () => {
       maxBytes: 900_000,
       lingerMs: 0,
     });
-    expect(batch(FILE)).toMatchObject({ maxParams: 10_000, maxEntities: 10_000, maxBytes: 8 * 2 ** 20 });
+    for (const uri of [FILE, DATABASE]) {
+      expect(batch(uri)).toMatchObject({ maxParams: 10_000, maxEntities: 10_000, maxBytes: 8 * 2 ** 20 });
+    }
   });
 
   test.each([

@@ -30,7 +30,7 @@ export function parsePostgresAddress(uri: string): PostgresAddress | string {
     const parameters = new Map<string, string>();
     // SQLAlchemy names several hosts by saying `host` several times.
     const hosts: string[] = [];
-    for (const part of query === undefined || query === '' ? [] : query.split('&')) {
+    for (const part of query?.split('&').filter((each) => each !== '') ?? []) {
       const [name = '', ...value] = part.split('=');
       if (decoded(name) === 'host') hosts.push(...decoded(value.join('=')).split(','));
       else parameters.set(decoded(name), decoded(value.join('=')));

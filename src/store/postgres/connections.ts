@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
+import { connect } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
 import type { Client, ClientConfig } from 'pg';
 import type { PostgresHost, PostgresSettings, PostgresTls } from './settings.js';
@@ -9,6 +10,10 @@ import type { PostgresHost, PostgresSettings, PostgresTls } from './settings.js'
  * a program that logs seldom leaves the server's places to others.
  */
 const IDLE_MS = 60_000;
+
+/** The protocol's number of it. It is taken without TLS and login: the connection's secret is in it. */
+const CANCEL_REQUEST = 80_877_102;
+const CANCEL_MS = 5000;
 
 /** One way to the database: a host, with or without TLS. */
 interface Route {
@@ -75,6 +80,22 @@ export class Connections {
       if (next === undefined) this.lent--;
       else next();
     }
+  }
+
+  /**
+   * Asks the server to give up what it does for a connection, as whoever waits behind a lock would otherwise be joined by
+   * one more at every try. Nobody knows whether it was heard.
+   */
+  cancel(client: Client): void {
+    const { host, port } = client;
+    // pg keeps what a server says for this purpose, and its types don't tell.
+    const { processID, secretKey } = client as Client & { readonly processID: number | null; readonly secretKey: number | null };
+    if (processID === null || secretKey === null) return;
+    const request = Buffer.alloc(16);
+    for (const [i, word] of [16, CANCEL_REQUEST, processID, secretKey].entries()) request.writeInt32BE(word, 4 * i);
+    const socket = host.startsWith('/') ? connect(`${host}/.s.PGSQL.${port}`) : connect(port, host);
+    socket.on('error', () => undefined).setTimeout(CANCEL_MS, () => socket.destroy());
+    socket.unref().end(request);
   }
 
   /** The host turned out to take no writes: the next one is asked first, and what rests here is of no use. */
@@ -144,7 +165,7 @@ export class Connections {
       }
     }
     // What a server said tells more than that another did not answer.
-    throw failures.find(hasSqlState) ?? failures[0];
+    throw failures.find(hasSqlState) ?? failures.find((error) => error instanceof NoPasswordError) ?? failures[0];
   }
 
   private async connectBy(route: Route): Promise<Client> {
@@ -164,7 +185,7 @@ export class Connections {
   }
 
   private configOf({ host: { host, port, password }, tls }: Route): ClientConfig {
-    const { user, database, connectTimeoutMs, applicationName, options, keepAliveMs } = this.settings;
+    const { user, database, connectTimeoutMs, answerTimeoutMs, applicationName, options, keepAliveMs } = this.settings;
     return {
       host,
       port,
@@ -179,6 +200,7 @@ export class Connections {
       ssl: tls,
       sslnegotiation: 'postgres',
       connectionTimeoutMillis: connectTimeoutMs,
+      query_timeout: answerTimeoutMs,
       application_name: applicationName,
       options,
       keepAlive: keepAliveMs !== undefined,

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { QueryResultRow } from 'pg';
 import type { Connections } from './connections.js';
-import { isCutOff, isLostStatement, isReadOnly, keepsConnection, LostAnswerError } from './failure.js';
+import { isCutOff, isLostStatement, isReadOnly, isTooLate, keepsConnection, LostAnswerError } from './failure.js';
 
 /** Numbers and flags as such, texts, and arrays as PostgreSQL writes them. */
 export type SqlValue = string | number | boolean | null;
@@ -42,16 +42,22 @@ export class Database {
           return rows;
         } catch (error) {
           if (!isCutOff(error)) throw error;
+          if (isTooLate(error)) this.connections.cancel(client);
           throw new LostAnswerError(error instanceof Error ? error.message : String(error), { cause: error });
         }
       }, keepsConnection);
     } catch (error) {
-      if (isReadOnly(error)) this.connections.leaveHost();
+      if (isReadOnly(error)) this.leaveHost();
       if (!named || !isLostStatement(error)) throw error;
       // Nothing was done: the name was all that the server looked at.
       this.named = false;
       return this.rows(asked, values);
     }
+  }
+
+  /** It takes no writes. */
+  leaveHost(): void {
+    this.connections.leaveHost();
   }
 
   close(): void {

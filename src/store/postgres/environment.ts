@@ -29,11 +29,17 @@ const DEFAULT_PORT = 5432;
 /** libpq waits for ever; a host that doesn't answer at all is an outage. */
 const CONNECT_SECONDS = 10;
 
+/** As long as a try of MLflow's client at a server: by then it is worth telling that nothing lands. */
+const ANSWER_SECONDS = 120;
+
 /** Before the two hours of most systems: until then a write to a host that is gone hangs. */
 const KEEPALIVE_SECONDS = 30;
 
 /** Of one worker. A run uses one at a time; a server takes a hundred by default, from everybody. */
 const POOL_SIZE = 4;
+
+/** More milliseconds than 2^31 - 1 make a timer of Node's go off at once. */
+const MOST_SECONDS = 2_147_483;
 
 const MODES: readonly SslMode[] = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'];
 
@@ -54,6 +60,7 @@ const PARAMETERS: Readonly<Record<string, string | undefined>> = {
   keepalives: undefined,
   keepalives_idle: undefined,
   // headrace's own.
+  answer_timeout: undefined,
   pool_size: undefined,
   prepared: undefined,
 };
@@ -98,6 +105,7 @@ export function postgresPlace(address: PostgresAddress, env: Environment, cwd: s
       database,
       tls: tlsOf(parameters, hosts, env, cwd),
       connectTimeoutMs: 1000 * connectSeconds(parameters),
+      answerTimeoutMs: 1000 * parameters.integer('answer_timeout', ANSWER_SECONDS, 0, MOST_SECONDS),
       applicationName: parameters.text('application_name') ?? 'headrace',
       options: parameters.text('options'),
       keepAliveMs: keepsAlive ? 1000 * keepAliveSeconds : undefined,
@@ -128,7 +136,13 @@ function hostsOf(address: PostgresAddress, parameters: Parameters, env: Environm
     const [host, own] = splitPort(place);
     const port = own || ports[ports.length === 1 ? 0 : i] || String(DEFAULT_PORT);
     if (!/^\d{1,5}$/.test(port) || Number(port) < 1 || Number(port) > 65_535) {
-      throw refuse(parameters.nameOf('port'), quote(port), 'a port from 1 to 65535, one for all hosts or one for each');
+      // Of `user:password` without a host the port is the password.
+      const received = /^\d+$/.test(port) ? port : 'something that is no number';
+      throw refuse(
+        own ? 'uri (port)' : parameters.nameOf('port'),
+        received,
+        'a port from 1 to 65535, one for all hosts or one for each',
+      );
     }
     if (/[\s\\]/.test(host)) throw refuse('uri (host)', quote(host), 'a name, an address or the folder of a socket');
     return { host: host || usualHost(), port: Number(port) };
@@ -152,7 +166,7 @@ function defaultPasswordFile(env: Environment): string {
 
 /** libpq: 0 is for ever, and 1 is as good as 2. */
 function connectSeconds(parameters: Parameters): number {
-  const seconds = parameters.integer('connect_timeout', CONNECT_SECONDS, 0, 2_147_483);
+  const seconds = parameters.integer('connect_timeout', CONNECT_SECONDS, 0, MOST_SECONDS);
   return seconds === 1 ? 2 : seconds;
 }
 
@@ -261,7 +275,9 @@ class Parameters {
 
   /** Who said it, for a message. */
   nameOf(name: string): string {
-    return this.#given.get(name) ? `uri (${name})` : (PARAMETERS[name] ?? `uri (${name})`);
+    const variable = PARAMETERS[name];
+    const isFromVariable = !this.#given.get(name) && variable !== undefined && text(this.#env, variable) !== undefined;
+    return isFromVariable ? variable : `uri (${name})`;
   }
 }
 

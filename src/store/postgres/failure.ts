@@ -17,6 +17,11 @@ export function isCutOff(error: unknown): boolean {
   return !hasSqlState(error) || /^(?:08|57P)/.test(error.code);
 }
 
+/** There was no answer within the time for it. */
+export function isTooLate(error: unknown): boolean {
+  return error instanceof Error && error.message === 'Query read timeout';
+}
+
 /** The connection serves other statements. */
 export function keepsConnection(error: unknown): boolean {
   // A plan that was made before a migration (0A000) and a statement that a pooler lost stay wrong as long as it lives.
@@ -61,7 +66,10 @@ function isConfiguration(error: unknown): boolean {
 /** What is wrong and what to do, in words. The message of the store's error begins with the store's name. */
 function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  if (error instanceof LostAnswerError) return `the connection broke off (${error.message})`;
+  if (error instanceof LostAnswerError) {
+    if (isTooLate(error.cause)) return 'it took a statement and did not answer within answer_timeout';
+    return `the connection broke off (${error.message})`;
+  }
   if (error instanceof NoPasswordError) return `${error.message}: give it in PGPASSWORD, in the password file or in the uri`;
   if (!hasSqlState(error)) return `can't be reached: ${withoutStack(error)}${remedyOf(error)}`;
   const said = `${error.code}: ${error.message}`;

@@ -50,7 +50,8 @@ export async function schemaState(database: Database): Promise<SchemaState> {
     if (columns === null) missing.push(`table ${name}`);
     else missing.push(...wanted.filter((column) => !columns.includes(column)).map((column) => `column ${name}.${column}`));
   }
-  const revision = found.get('alembic_version')?.columns == null ? 'unknown' : await revisionOf(database);
+  const isStamped = Array.isArray(found.get('alembic_version')?.columns);
+  const revision = isStamped ? await revisionOf(database) : 'unknown';
   if (missing.length > 0) return { kind: 'incomplete', revision, missing };
   const forbidden = tables.filter(({ name, is_writable }) => WRITTEN_TABLES.has(name) && is_writable === false);
   if (forbidden.length > 0) return { kind: 'forbidden', tables: forbidden.map(({ name }) => name) };
@@ -99,7 +100,7 @@ export function schemaProblem(state: SchemaState, display: string): string | und
 }
 
 /** Makes MLflow's tables in an empty database. */
-export function prepareCommand(display: string): string {
+function prepareCommand(display: string): string {
   return `mlflow db upgrade ${display}`;
 }
 
@@ -107,6 +108,7 @@ export function prepareCommand(display: string): string {
 export async function checkSchema(database: Database, display: string): Promise<void> {
   const state = await schemaState(database);
   const problem = schemaProblem(state, display);
+  if (state.kind === 'read-only') database.leaveHost();
   // A standby may be promoted; all else somebody has to do.
   if (problem !== undefined) throw new StoreBusyError(problem, { needsPerson: state.kind !== 'read-only' });
 }

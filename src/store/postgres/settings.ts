@@ -27,6 +27,8 @@ export interface PostgresSettings {
   readonly tls: PostgresTls;
   /** 0: as long as it takes. */
   readonly connectTimeoutMs: number;
+  /** From a statement's sending to its answer; then it is cancelled and comes again. 0: as long as it takes. */
+  readonly answerTimeoutMs: number;
   /** Seen in pg_stat_activity. */
   readonly applicationName: string;
   /** Command line options for the server process (PGOPTIONS). */
