@@ -7,9 +7,6 @@ import { allWorkersServe } from '../server/server.js';
 import { median } from '../statistics.js';
 import { expectCount, type Postgres, type PostgresQuestion } from './databases.js';
 
-/** What MLflow starts when it isn't told. */
-const WORKERS = 4;
-
 /** Every worker opens the database at its first requests: they are nobody's. */
 const WARM_ROWS: Rows = { kind: 'params', runs: 40, keys: 50, steps: 1 };
 
@@ -27,17 +24,20 @@ export const question: PostgresQuestion = {
 
 async function ask({ withDatabase, folder, python }: Postgres, scale: Scale): Promise<Answer> {
   const rounds = scale.of(3, 1);
-  const params = (runs: number): Rows => ({ kind: 'params', runs, keys: 100, steps: 1 });
+  // What MLflow starts when it isn't told; each takes some 5 s of a core to import MLflow.
+  const workers = scale.of(4, 1);
+  const params = (runs: number, keys: number): Rows => ({ kind: 'params', runs, keys, steps: 1 });
   const metrics = (steps: number): Rows => ({ kind: 'metrics', runs: 10, keys: 10, steps });
   const loads: readonly Load[] = [
-    { what: 'runs of 100 params', direct: params(scale.of(1000, 100)), posted: params(scale.of(100, 20)) },
+    { what: 'runs of many params', direct: params(10, scale.of(10_000, 1000)), posted: params(10, scale.of(1000, 200)) },
+    { what: 'runs of 100 params', direct: params(scale.of(1000, 100), 100), posted: params(scale.of(100, 20), 100) },
     { what: 'metrics of runs side by side', direct: metrics(scale.of(2000, 500)), posted: metrics(scale.of(200, 50)) },
   ];
   const rows: Row[] = [];
   await withDatabase(async (database) => {
-    const server = await MlflowServer.start(python, folder, database.mlflowUri, { workers: WORKERS });
+    const server = await MlflowServer.start(python, folder, database.mlflowUri, { workers });
     try {
-      await allWorkersServe(server, WORKERS);
+      await allWorkersServe(server, workers);
       await inProcess('postedRows', { url: server.url, rows: WARM_ROWS }, folder);
       for (const { what, direct, posted } of loads) {
         const measure = async (scenario: 'headraceRows' | 'postedRows', url: string, load: Rows): Promise<number> => {
@@ -66,5 +66,5 @@ async function ask({ withDatabase, folder, python }: Postgres, scale: Scale): Pr
     what,
     `${countOf(direct).toLocaleString('en-US')} rows to PostgreSQL, ${countOf(posted).toLocaleString('en-US')} to the server`,
   ]);
-  return { sizes: { rounds, 'workers of the server': WORKERS, connections: CONNECTIONS, ...Object.fromEntries(sizes) }, rows };
+  return { sizes: { rounds, 'workers of the server': workers, connections: CONNECTIONS, ...Object.fromEntries(sizes) }, rows };
 }
