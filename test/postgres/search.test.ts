@@ -208,7 +208,7 @@ test('a history comes by step and then time, with NaN, infinities and more steps
   expect(await runs.metricHistory(run, 'no such')).toEqual([]);
 });
 
-test('thousands of runs come page by page, none twice and none left out', async () => {
+test('thousands of runs come page by page, none twice and none left out, those without a start last', async () => {
   const { database, runs } = await stored(RUNS.slice(0, 1));
   onTestFinished(async () => {
     await runs.close();
@@ -221,7 +221,11 @@ test('thousands of runs come page by page, none twice and none left out', async 
   await database.rows(
     "INSERT INTO params (run_uuid, key, value) SELECT run_uuid, 'lr', (start_time % 5)::text FROM runs WHERE name = 'many'",
   );
+  const [last] = await database.rows<{ id: string }>(
+    "UPDATE runs SET start_time = NULL WHERE run_uuid = (SELECT min(run_uuid) FROM params WHERE key = 'lr' AND value = '2') RETURNING run_uuid AS id",
+  );
   const ids = await idsOf(runs.searchRuns({ filter: 'params.lr < 3' }));
+  expect(ids.at(-1)).toBe(last?.id);
   const [wanted] = await database.rows<{ count: string }>("SELECT count(*) FROM params WHERE key = 'lr' AND value < '3'");
   expect(new Set(ids).size).toBe(Number(wanted?.count));
   expect(ids).toHaveLength(new Set(ids).size);
