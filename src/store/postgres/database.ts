@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { QueryResultRow } from 'pg';
+import type { QueryResult, QueryResultRow } from 'pg';
 import type { Connections } from './connections.js';
 import { isCutOff, isLostStatement, isReadOnly, isTooLate, keepsConnection, LostAnswerError } from './failure.js';
 
@@ -30,16 +30,33 @@ export class Database {
   }
 
   async rows<R extends QueryResultRow>(asked: Statement, values: readonly SqlValue[]): Promise<readonly R[]> {
+    return (await this.query<R>(asked, values)).rows;
+  }
+
+  /** How many rows it wrote. */
+  async written(asked: Statement, values: readonly SqlValue[]): Promise<number> {
+    return (await this.query(asked, values)).rowCount ?? 0;
+  }
+
+  /** It takes no writes. */
+  leaveHost(): void {
+    this.connections.leaveHost();
+  }
+
+  close(): void {
+    this.connections.close();
+  }
+
+  private async query<R extends QueryResultRow>(asked: Statement, values: readonly SqlValue[]): Promise<QueryResult<R>> {
     const { named } = this;
     try {
       return await this.connections.lend(async (client) => {
         try {
-          const { rows } = await client.query<R>({
+          return await client.query<R>({
             ...(named ? { name: asked.name } : {}),
             text: asked.text,
             values: [...values],
           });
-          return rows;
         } catch (error) {
           if (!isCutOff(error)) throw error;
           if (isTooLate(error)) this.connections.cancel(client);
@@ -51,16 +68,7 @@ export class Database {
       if (!named || !isLostStatement(error)) throw error;
       // Nothing was done: the name was all that the server looked at.
       this.named = false;
-      return this.rows(asked, values);
+      return await this.query(asked, values);
     }
-  }
-
-  /** It takes no writes. */
-  leaveHost(): void {
-    this.connections.leaveHost();
-  }
-
-  close(): void {
-    this.connections.close();
   }
 }

@@ -70,6 +70,16 @@ export function landing(runId: string, rows: BatchRows, token: string | null): L
   return { statement: known(text), values };
 }
 
+/**
+ * Nothing but params, which most often are new: half the server's work of the whole statement. When fewer are written than
+ * were sent, that one tells why.
+ */
+export const NEW_PARAMS: Statement = statement(
+  'INSERT INTO params (key, value, run_uuid) SELECT u.key, u.value, $1::text FROM unnest($2::text[], $3::text[]) AS u (key, value) ' +
+    'WHERE EXISTS (SELECT FROM runs r LEFT JOIN experiments e USING (experiment_id) WHERE r.run_uuid = $1::text ' +
+    "AND r.lifecycle_stage IS DISTINCT FROM 'deleted' AND e.lifecycle_stage IS DISTINCT FROM 'deleted') ON CONFLICT DO NOTHING",
+);
+
 /** Params whose key is stored with another value than the one that was to be written. */
 export const DIFFERENT_PARAMS: Statement = statement(
   'SELECT DISTINCT p.key, p.value FROM unnest($2::text[], $3::text[]) AS u (key, value) ' +

@@ -18,7 +18,7 @@ import { Connections } from './connections.js';
 import { Database } from './database.js';
 import { ExperimentTable } from './experiment-table.js';
 import { busy, isRowsFault } from './failure.js';
-import { DIFFERENT_PARAMS, type LandedRow, landing } from './land-statement.js';
+import { DIFFERENT_PARAMS, type LandedRow, landing, NEW_PARAMS } from './land-statement.js';
 import { RunGuard, taking } from './run-guard.js';
 import { RunTable } from './run-table.js';
 import { checkSchema } from './schema-check.js';
@@ -106,13 +106,17 @@ export class PostgresStore implements Store {
     if (items.length === 0) return [];
     this.pulse.beat();
     const rows = new BatchRows(items);
+    const outcomes = new Array<Outcome>(items.length).fill(undefined);
+    if (rows.params.length === items.length) {
+      const written = await this.database.written(NEW_PARAMS, [runId, ...rows.paramColumns()]);
+      if (written === items.length) return outcomes;
+    }
     const send = (token: string | null): Promise<readonly LandedRow[]> => {
       const { statement, values } = landing(runId, rows, token);
       this.pulse.beat();
       return this.database.rows<LandedRow>(statement, values);
     };
     const landed = rows.hasTags ? await this.guard.guarded(runId, triedBefore, send) : taking(runId, await send(null));
-    const outcomes = new Array<Outcome>(items.length).fill(undefined);
     // The database decides who was first: keys that were there already are compared.
     if (landed.params < rows.params.length) await this.compare(runId, rows, items, outcomes);
     return outcomes;
