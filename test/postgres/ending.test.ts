@@ -45,6 +45,7 @@ function textIn(folder: string): string {
 }
 
 test.each<[Plan['way'], string]>([
+  ['natural', 'FINISHED'],
   ['exit in the first tick', 'FINISHED'],
   ['exit later', 'FAILED'],
   ['throw', 'FAILED'],

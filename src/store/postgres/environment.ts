@@ -172,7 +172,7 @@ function connectSeconds(parameters: Parameters): number {
 
 /** What can't be chosen, and may be said if it says what is done anyway. */
 function checkFixed(parameters: Parameters): void {
-  parameters.oneOf('target_session_attrs', 'any', ['any', 'read-write', 'primary', 'prefer-standby']);
+  parameters.oneOf('target_session_attrs', 'any', ['any', 'read-write', 'primary']);
   parameters.oneOf('gssencmode', 'disable', ['disable', 'prefer']);
   const encoding = parameters.text('client_encoding');
   if (encoding !== undefined && !/^(?:utf-?8|unicode|auto)$/i.test(encoding)) {
