@@ -112,3 +112,27 @@ test('a run that a thread made is joined by the thread that has the tracker, and
   await expect.poll(() => stored.run(run.id)?.status).toBe('KILLED');
   expect(stored.count('metrics', run.id)).toBeGreaterThanOrEqual(20 + 10);
 });
+
+test('a run that was shared while the server was away is sent whole by the next tracker, and made and ended once', {
+  timeout: 60_000,
+}, async () => {
+  const served = await Served.start();
+  await served.fake.goDown();
+  const tracker = served.tracker();
+  const run = tracker.startRun({ name: 'shared' });
+  const handle = tracker.handle();
+  const threads = ['a', 'b'].map((key) => new LoggingThread({ handle, runId: run.id, key, records: 500, way: 'hangs' }));
+  await run.logParam('own', 1).durable();
+  await expect.poll(() => threads.every(({ published }) => published === 500), { timeout: 10_000 }).toBe(true);
+  await tracker.close({ timeoutMs: 500 });
+  await served.fake.comeBack();
+  const next = served.tracker();
+  await expect
+    .poll(() => served.fake.state.activeRuns().map(({ name, status, metrics }) => [name, status, metrics.size]), {
+      timeout: 20_000,
+    })
+    .toEqual([['shared', 'FINISHED', 1000]]);
+  // Nothing of it is to come.
+  await next.close();
+  expect(served.fake.state.activeRuns().map(({ status }) => status)).toEqual(['FINISHED']);
+});
