@@ -48,14 +48,10 @@ describe('a run that four threads log to', () => {
     );
     const said = await Promise.all(threads.map((thread) => thread.said));
     const winner = stored.params(run.id)['winner'];
-    expect(said.map(({ code }) => code).toSorted()).toEqual([
-      'HEADRACE_PARAM_CONFLICT',
-      'HEADRACE_PARAM_CONFLICT',
-      'HEADRACE_PARAM_CONFLICT',
-      undefined,
-    ]);
+    const refused = said.filter(({ code }) => code !== undefined);
+    expect(refused.map(({ code }) => code)).toEqual(Array(3).fill('HEADRACE_PARAM_CONFLICT'));
+    expect(refused.map(({ report }) => report?.failed)).toEqual([1, 1, 1]);
     expect(said[['a', 'b', 'c', 'd'].indexOf(winner ?? '')]?.code).toBeUndefined();
-    expect(said.map(({ report }) => report?.failed).toSorted()).toEqual([0, 1, 1, 1]);
   });
 
   test('is made once on a server, which chooses its id, though the threads log before it is made', {
