@@ -254,6 +254,7 @@ export class LaneRun implements Run {
   /** Takes nothing more and writes the record that ends the run. False: there was no room within `waitMs`. */
   writeEnd(status: RunStatus, waitMs: number): boolean {
     this.endRequest ??= { status, endTime: Date.now() };
+    this.lane.hearOthers();
     const { ledger } = this;
     this.closed ??= () => new ClosedError({ what: `${runName({ runId: this.id, storeId: ledger.storeId })} has ended` });
     if (ledger.endSeq !== 0 || this.lane.broken !== undefined) return true;

@@ -383,6 +383,7 @@ class LaneTracker implements Tracker, RunHost, Exiting, LaneEvents {
         ? (parent.lane ?? this.anyLane())
         : (earlier?.lane ?? this.known.findEnded(resumed)?.lane ?? parent.lane ?? this.laneAt(laneOfRun(resumed, workers)));
     const id = resumed ?? newRunId(lane.number, workers);
+    lane.hearOthers();
     // It tells as well when a lane has come to its end meanwhile.
     lane.drainFailures();
     const ledger = new Ledger(id, lane.takeSlot(), lane.table, lane);

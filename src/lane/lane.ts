@@ -100,7 +100,7 @@ export class Lane extends Producer<LaneMemory> {
       (knock) => {
         if (this.restart !== undefined) this.boot();
         // It may have knocked before the worker listened.
-        this.control?.admit(knock).catch(() => undefined);
+        this.bellPort?.postMessage(knock);
       },
     );
     this.boot();
@@ -114,6 +114,10 @@ export class Lane extends Producer<LaneMemory> {
       owner: threadId,
       journal: journal === undefined ? undefined : { home: journal.home, folder: journal.folder },
     };
+  }
+
+  override hearOthers(): void {
+    this.threads?.hear();
   }
 
   override othersUntilNow(): () => boolean {

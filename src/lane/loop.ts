@@ -120,6 +120,8 @@ export class LaneLoop {
     this.door.unref();
     // What other threads of this process say there.
     this.door.onmessage = ({ data }) => this.admit(data as Knock);
+    this.bell.on('message', (knock: Knock) => this.admit(knock));
+    this.bell.unref();
   }
 
   /** Of a thread that the worker before knew. */
@@ -132,7 +134,7 @@ export class LaneLoop {
   private admit(knock: Knock): AttachedInlet | undefined {
     const state = Atomics.load(new Int32Array(knock.memory.signals), Signal.State);
     // It knocks until it is heard; and the thread that has the tracker passes it on.
-    if (this.attached.has(knock.bell) || state === WorkerState.Closed) return undefined;
+    if (this.isOver || this.attached.has(knock.bell) || state === WorkerState.Closed) return undefined;
     const inlet = new AttachedInlet(knock, this.bell, this.inletParts);
     this.attached.set(knock.bell, inlet);
     this.inlets = [this.main, ...this.attached.values()];
@@ -143,7 +145,11 @@ export class LaneLoop {
 
   /** Those who have knocked, also in this very turn. */
   private admitAll(): void {
-    for (let knock = knockOn(this.door); knock !== undefined; knock = knockOn(this.door)) this.admit(knock);
+    // The types leave out that a BroadcastChannel will do as well.
+    for (const port of [this.bell, this.door as unknown as MessagePort]) {
+      for (let heard = receiveMessageOnPort(port); heard !== undefined; heard = receiveMessageOnPort(port))
+        this.admit(heard.message as Knock); // what other threads, and the tracker's, say there
+    }
   }
 
   private others(but: Source): readonly Source[] {
@@ -205,9 +211,6 @@ export class LaneLoop {
       storeId: async (slot, runId) => {
         const queue = this.main.intake.queue(slot);
         return queue?.runId === runId ? queue.storeId : runId;
-      },
-      admit: async (knock) => {
-        if (!this.isOver) this.admit(knock);
       },
     };
   }
@@ -433,10 +436,4 @@ async function anyWoken(rings: readonly RingConsumer[]): Promise<void> {
   await Promise.race(rings.map((ring) => ring.woken()));
   // A waiter that is left on a word for every sleep would be a leak.
   for (const ring of rings) ring.rouse();
-}
-
-/** What another thread of this process said, if it did. */
-function knockOn(door: BroadcastChannel): Knock | undefined {
-  // Its types leave out that it takes a BroadcastChannel as well.
-  return receiveMessageOnPort(door as unknown as MessagePort)?.message as Knock | undefined;
 }

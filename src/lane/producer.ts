@@ -90,6 +90,9 @@ export abstract class Producer<Memory extends InletMemory = InletMemory> impleme
   /** Lets the worker close its store, in place. It must not be inside a call of the store when the process ends. */
   abstract stopInPlace(): void;
 
+  /** What this thread writes next is taken as what comes after all that other threads have written by now. */
+  hearOthers(): void {}
+
   /** Whether all of what other threads have published by now has settled, or is in the journal. */
   othersUntilNow(): () => boolean {
     return () => true;

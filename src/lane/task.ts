@@ -160,7 +160,10 @@ export interface LaneTask {
   readonly attached: readonly AttachedThread[];
   readonly settings: LaneSettings;
   readonly openRuns: readonly OpenRun[];
-  /** The worker posts on it when the caller asked to be told of settlements or failures. */
+  /**
+   * The worker posts on it when the caller asked to be told of settlements or failures. The other way go the knocks that
+   * the caller's thread has heard: what is posted before a worker listens waits for it there.
+   */
   readonly bell: MessagePort;
   /** comlink: `LaneControl`. */
   readonly control: MessagePort;
@@ -170,6 +173,4 @@ export interface LaneTask {
 export interface LaneControl {
   /** The run's id in the store, once it has been made; undefined when it could not be: its records' failures say why. */
   storeId(slot: RunSlot, runId: string): Promise<string | undefined>;
-  /** Another thread has announced itself, and may not have been heard. */
-  admit(knock: Knock): Promise<void>;
 }

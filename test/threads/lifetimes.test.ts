@@ -133,7 +133,9 @@ describe('the pool worker', () => {
 });
 
 describe('the pool worker of a server’s tracker', () => {
-  test('is killed again and again, while threads log and are terminated: nothing is lost or doubled', { timeout: 120_000 }, async () => {
+  test('is killed again and again, while threads log and are terminated: nothing is lost or doubled', {
+    timeout: 120_000,
+  }, async () => {
     const served = await Served.start();
     const tracker = served.tracker();
     const run = tracker.startRun();
@@ -159,7 +161,10 @@ describe('the pool worker of a server’s tracker', () => {
         before.push(threads[times]?.published ?? 0);
         await threads[times]?.worker.terminate();
       }
-      await until('another worker', () => threadsOf(tracker)?.threads.some(({ threadId }) => threadId !== thread?.threadId) ?? false);
+      await until(
+        'another worker',
+        () => threadsOf(tracker)?.threads.some(({ threadId }) => threadId !== thread?.threadId) ?? false,
+      );
       await run.logMetric('own', times, times);
     }
     for (const { said } of threads.slice(0, 2))
@@ -169,7 +174,9 @@ describe('the pool worker of a server’s tracker', () => {
     const runs = served.fake.state.activeRuns();
     expect(runs.map(({ status }) => status).toSorted()).toEqual(['FINISHED', 'FINISHED', 'KILLED']);
     const steps = (key: string): number[] =>
-      runs.flatMap(({ metrics }) => [...metrics.values()].filter((metric) => metric.key === key).map(({ step }) => Number(step))).toSorted((x, y) => x - y);
+      runs
+        .flatMap(({ metrics }) => [...metrics.values()].filter((metric) => metric.key === key).map(({ step }) => Number(step)))
+        .toSorted((x, y) => x - y);
     for (const [i, key] of ['a', 'b', 'c', 'd'].entries()) {
       const found = steps(key);
       expect(found.length).toBeGreaterThanOrEqual(i < 2 ? 30_000 : (before[i - 2] ?? 0));
