@@ -18,6 +18,9 @@ function say(word: WriterWord): void {
   process.send?.(word);
 }
 
+// The bench was ended: nobody would end this one.
+const onDisconnect = (): void => process.exit(1);
+process.once('disconnect', onDisconnect);
 // Sent by writers.ts and by nobody else.
 const [{ uri, rows, warm }] = (await once(process, 'message')) as [WriterOrder];
 const logRows = rowsLogger(rows);
@@ -34,4 +37,5 @@ const { pending } = await tracker.flush({ timeoutMs: PATIENCE_MS });
 if (pending > 0) throw new Error(`${pending} rows have not landed`);
 say('landed');
 await tracker.close({ timeoutMs: PATIENCE_MS });
+process.off('disconnect', onDisconnect);
 process.disconnect();
