@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { BroadcastChannel } from 'node:worker_threads';
 import { ClosedError, type HeadraceError, WorkerDiedError } from '../errors.js';
 import { type LaneEvents, Producer } from '../lane/producer.js';
-import { Signal, StopRequest, WorkerState } from '../lane/signals.js';
+import { newSignals, Signal, StopRequest, WorkerState } from '../lane/signals.js';
 import { type Knock, newInletMemory } from '../lane/task.js';
 import type { Ledger } from '../ledger.js';
 import { newRing } from '../ring/layout.js';
@@ -25,7 +25,11 @@ export class AttachedLane extends Producer {
 
   constructor(number: number, handle: LaneHandle, ringBytes: number, events: LaneEvents) {
     const spare = claimRing(handle.spareRings);
-    super(number, newInletMemory(spare?.ring ?? newRing(ringBytes), handle.epoch), handle.signals, events);
+    const memory =
+      spare === undefined
+        ? newInletMemory(newRing(ringBytes), handle.epoch)
+        : { ...spare.memory, signals: newSignals(), epoch: handle.epoch };
+    super(number, memory, handle.signals, events);
     this.handle = handle;
     this.knock = { memory: this.memory, bell: randomUUID(), claim: spare?.claim };
     this.channel = new BroadcastChannel(this.knock.bell);

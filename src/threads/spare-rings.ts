@@ -3,6 +3,7 @@
  * back only when each of them has collected its garbage, which may be gigabytes later.
  */
 import { randomInt } from 'node:crypto';
+import { type InletMemory, newInletMemory } from '../lane/task.js';
 import { HEAD_WORD, newRing, PARKED_WORD, STARVED_WORD, TAIL_WORD } from '../ring/layout.js';
 
 const MAX_RINGS = 16;
@@ -17,8 +18,11 @@ export interface Claim {
   readonly token: number;
 }
 
+/** A ring and what goes with it. Signals are new for each thread: the one before may still look whether it has been let go. */
+type SpareMemory = Omit<InletMemory, 'signals' | 'epoch'>;
+
 export interface SpareRings {
-  readonly rings: readonly SharedArrayBuffer[];
+  readonly rings: readonly SpareMemory[];
   /** A word for each: `FREE`, or the token of who has it. */
   readonly claims: SharedArrayBuffer;
 }
@@ -26,24 +30,34 @@ export interface SpareRings {
 /** Memory that nobody has written to takes no room yet. */
 export function newSpareRings(ringBytes: number): SpareRings {
   const count = Math.min(MAX_RINGS, Math.floor(MAX_BYTES / ringBytes));
-  const rings = Array.from({ length: count }, () => newRing(ringBytes));
+  const rings = Array.from({ length: count }, () => spare(ringBytes));
   return { rings, claims: new SharedArrayBuffer(4 * Math.max(1, count)) };
 }
 
 /** One that nobody uses; undefined: there is none. */
-export function claimRing({ rings, claims }: SpareRings): { ring: SharedArrayBuffer; claim: Claim } | undefined {
+export function claimRing({ rings, claims }: SpareRings): { memory: SpareMemory; claim: Claim } | undefined {
   const words = new Int32Array(claims);
   const token = randomInt(1, 2 ** 31);
-  for (const [index, ring] of rings.entries()) {
+  for (const [index, memory] of rings.entries()) {
     if (Atomics.compareExchange(words, index, FREE, token) !== FREE) continue;
-    const control = new Int32Array(ring);
-    // Positions go on from where they were: what was not taken is nobody's any more.
-    Atomics.store(control, HEAD_WORD, Atomics.load(control, TAIL_WORD));
-    Atomics.store(control, STARVED_WORD, 0);
-    Atomics.store(control, PARKED_WORD, 1);
-    return { ring, claim: { index, token } };
+    for (const ring of [memory.ring, memory.verdicts]) emptied(ring);
+    new Int32Array(memory.runs).fill(0);
+    return { memory, claim: { index, token } };
   }
   return undefined;
+}
+
+function spare(ringBytes: number): SpareMemory {
+  const { ring, verdicts, keys, runs } = newInletMemory(newRing(ringBytes), 0);
+  return { ring, verdicts, keys, runs };
+}
+
+/** Positions go on from where they were: what was not taken is nobody's any more. */
+function emptied(ring: SharedArrayBuffer): void {
+  const control = new Int32Array(ring);
+  Atomics.store(control, HEAD_WORD, Atomics.load(control, TAIL_WORD));
+  Atomics.store(control, STARVED_WORD, 0);
+  Atomics.store(control, PARKED_WORD, 1);
 }
 
 /** Neither its thread nor the worker looks at it any more. */
