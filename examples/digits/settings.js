@@ -47,6 +47,14 @@ export function settingsWith(changes, args) {
 }
 
 /**
+ * Batches that a training has in all.
+ * @param {Settings} settings
+ */
+export function stepsOf({ data, training }) {
+  return training.epochs * Math.ceil(data.train / training.batch);
+}
+
+/**
  * Settings by the names that their params have: { optimizer: { lr: 1 } } is optimizer.lr.
  * @param {object} settings
  * @returns {[key: string, value: string][]}

@@ -5,8 +5,9 @@ import { headraceCallback } from 'headrace/tfjs';
 import { allDigits, split } from './data.js';
 import { Classifier, startTensorFlow } from './model.js';
 import { printPlace } from './place.js';
+import { runProgram } from './program.js';
 import { Progress } from './progress.js';
-import { CONFIG_FILE, readSweep, SettingsError } from './settings.js';
+import { CONFIG_FILE, readSweep, stepsOf } from './settings.js';
 import { Stopwatch } from './stopwatch.js';
 import { resultTable } from './table.js';
 
@@ -101,17 +102,4 @@ function watchBatches(run, progress) {
   };
 }
 
-/** @param {Settings} settings */
-function stepsOf({ data, training }) {
-  return training.epochs * Math.ceil(data.train / training.batch);
-}
-
-try {
-  await main();
-} catch (error) {
-  // What the person can mend needs no stack: settings, and what headrace says of the database or the options.
-  const expected =
-    error instanceof SettingsError || (error instanceof Error && 'code' in error && String(error.code).startsWith('HEADRACE_'));
-  console.error(expected && error instanceof Error ? `digits: ${error.message}` : error);
-  process.exitCode = 1;
-}
+await runProgram('digits', main);

@@ -19,7 +19,8 @@ import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { createTracker, openRuns } from 'headrace';
 import { printPlace } from '../digits/place.js';
-import { SettingsError } from '../digits/settings.js';
+import { runProgram } from '../digits/program.js';
+import { SettingsError, stepsOf } from '../digits/settings.js';
 import { EXPERIMENT, PROCESS_TAG, thisProcess } from './names.js';
 import { Processes } from './processes.js';
 import { Progress } from './progress.js';
@@ -62,7 +63,7 @@ async function main() {
     `${trials.length} trials: ${landed} have landed before${away > 0 ? `, ${away} run elsewhere` : ''}, ${open.length} to run, ${jobs} at a time`,
   );
 
-  const progress = new Progress(open.reduce((sum, trial) => sum + stepsOf(trial), 0));
+  const progress = new Progress(open.reduce((sum, trial) => sum + stepsOf(trial.settings), 0));
   const queue = [...open];
   const next = async () => {
     for (let trial = queue.shift(); trial !== undefined && !processes.isStopped; trial = queue.shift()) {
@@ -76,7 +77,7 @@ async function main() {
       const { ended, accuracy } = await processes.run(trial, sweepId, (step) => progress.step(trial.id, step));
       if (ended === 'well') {
         const seconds = ((performance.now() - start) / 1000).toFixed(1);
-        progress.step(trial.id, stepsOf(trial));
+        progress.step(trial.id, stepsOf(trial.settings));
         progress.say(`${trial.name}: ${percent(accuracy ?? 0)} of the held-out digits right after ${seconds} s`);
         return;
       }
@@ -125,19 +126,6 @@ function readCommand() {
   }
 }
 
-/** @param {Trial} trial */
-function stepsOf({ settings: { data, training } }) {
-  return training.epochs * Math.ceil(data.train / training.batch);
-}
-
-try {
-  await main();
-} catch (error) {
-  // What the person can mend needs no stack: settings, and what headrace says of the database or the options.
-  const expected =
-    error instanceof SettingsError || (error instanceof Error && 'code' in error && String(error.code).startsWith('HEADRACE_'));
-  console.error(expected && error instanceof Error ? `sweep: ${error.message}` : error);
-  process.exitCode = 1;
-}
+await runProgram('sweep', main);
 // As if nobody had listened, for whoever started it.
 if (stopped !== undefined) process.kill(process.pid, stopped);
