@@ -5,6 +5,7 @@ import { basename, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, onTestFinished } from 'vitest';
+import { PROGRAM_BUNDLE } from '../program-bundle.js';
 
 const built: string = fileURLToPath(new URL('../../dist', import.meta.url));
 /** Ignored by git, and below the folder whose node_modules the package needs. */
@@ -30,12 +31,7 @@ export function useChildren(...folders: readonly string[]): void {
       ),
       outdir: programs,
       outExtension: { '.js': '.mjs' },
-      bundle: true,
-      packages: 'external',
-      format: 'esm',
-      platform: 'node',
-      target: 'node20',
-      logLevel: 'error',
+      ...PROGRAM_BUNDLE,
       plugins: [
         {
           name: 'built-package',

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { Client } from 'pg';
 import { expect, onTestFinished, test, vi } from 'vitest';
+import { PROGRAM_BUNDLE } from '../program-bundle.js';
 import { askDatabase } from './cluster.js';
 import type { MlflowDatabase } from './mlflow-database.js';
 import { Pgbouncer } from './pgbouncer.js';
@@ -62,12 +63,7 @@ test('a server ends with the program that started it, also when that is killed',
   await build({
     entryPoints: [fileURLToPath(new URL('children/abandon.ts', import.meta.url))],
     outfile: program,
-    bundle: true,
-    packages: 'external',
-    format: 'esm',
-    platform: 'node',
-    target: 'node20',
-    logLevel: 'error',
+    ...PROGRAM_BUNDLE,
   });
   const child = spawn(process.execPath, [program], { stdio: ['ignore', 'pipe', 'inherit'] });
   onTestFinished(() => {

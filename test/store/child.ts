@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { onTestFinished } from 'vitest';
+import { PROGRAM_BUNDLE } from '../program-bundle.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -18,13 +19,8 @@ function bundle(name: ChildName): Promise<string> {
   if (known !== undefined) return known;
   const made = build({
     entryPoints: [fileURLToPath(new URL(`children/${name}.ts`, import.meta.url))],
-    bundle: true,
-    packages: 'external',
-    format: 'esm',
-    platform: 'node',
-    target: 'node20',
+    ...PROGRAM_BUNDLE,
     write: false,
-    logLevel: 'error',
   }).then(({ outputFiles: [output] }) => {
     if (output === undefined) throw new Error(`nothing was bundled for ${name}`);
     const file = join(root, '.test-workers', `store-${name}.mjs`);

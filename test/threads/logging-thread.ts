@@ -5,6 +5,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, onTestFinished } from 'vitest';
+import { PROGRAM_BUNDLE } from '../program-bundle.js';
 import type { Plan, Said } from './programs/logging.js';
 
 const scratch: string = fileURLToPath(new URL('../../.test-workers', import.meta.url));
@@ -20,12 +21,7 @@ export function useThreads(): void {
       entryPoints: [join(programs, 'logging.ts')],
       outdir: folder,
       outExtension: { '.js': '.mjs' },
-      bundle: true,
-      packages: 'external',
-      format: 'esm',
-      platform: 'node',
-      target: 'node20',
-      logLevel: 'error',
+      ...PROGRAM_BUNDLE,
     });
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));

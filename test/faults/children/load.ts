@@ -4,8 +4,8 @@
  * each receipt between had resolved so, `refused <error>`, `down` and `up`, `rss <bytes>`, `end <report>`.
  * Arguments: JSON of a LoadPlan.
  */
-import { writeSync } from 'node:fs';
 import { createTracker, type Receipt, type TrackerOptions } from '../../../src/index.js';
+import { say } from '../../say.js';
 import { logRecord } from '../record.js';
 
 export interface LoadPlan {
@@ -23,18 +23,6 @@ export interface LoadPlan {
 
 const plan = JSON.parse(process.argv[2] ?? '') as LoadPlan;
 const { group, perSecond, followsLast = false, inPlace = false } = plan;
-
-function say(text: string): void {
-  let rest = Buffer.from(`${text}\n`);
-  while (rest.length > 0) {
-    try {
-      rest = rest.subarray(writeSync(1, rest));
-    } catch (error) {
-      // Whoever reads is busy.
-      if (!(error instanceof Error && 'code' in error && error.code === 'EAGAIN')) throw error;
-    }
-  }
-}
 
 function refused(error: unknown): void {
   say(`refused ${String(error).replaceAll('\n', ' ')}`);

@@ -5,8 +5,8 @@
  */
 import { once } from 'node:events';
 import { createTracker, ParamConflictError, type TrackerOptions } from '../../../src/index.js';
+import { say } from '../../say.js';
 import { COMMON_VALUE } from '../logged-run.js';
-import { say } from '../say.js';
 
 export interface RivalPlan {
   readonly name: string;

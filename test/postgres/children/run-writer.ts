@@ -4,8 +4,8 @@
  * Arguments: JSON of a WriterPlan.
  */
 import { createTracker, type TrackerOptions } from '../../../src/index.js';
+import { say } from '../../say.js';
 import { logPlace, RECORDS, runName } from '../logged-run.js';
-import { say } from '../say.js';
 
 export interface WriterPlan {
   readonly options: TrackerOptions;
