@@ -310,8 +310,10 @@ class LaneTracker implements Tracker, RunHost, Exiting, LaneEvents {
   finishInPlace(status: RunStatus | undefined): string[] {
     const deadline = performance.now() + this.settings.exitTimeoutMs;
     const runs = [...this.runs];
-    if (status !== undefined) for (const run of runs) run.writeEnd(status, Math.max(0, deadline - performance.now()));
-    if (status !== undefined) for (const lane of this.lanes) lane.dismissOthers(status);
+    if (status !== undefined) {
+      for (const run of runs) run.writeEnd(status, Math.max(0, deadline - performance.now()));
+      for (const lane of this.lanes) lane.dismissOthers(status);
+    }
     this.setUrgent(1);
     let inTime = true;
     for (const lane of this.lanes) {

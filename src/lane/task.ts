@@ -8,7 +8,6 @@ import { newRing } from '../ring/layout.js';
 import type { RunSlot } from '../ring/record.js';
 import type { NewRun, RunStatus } from '../store/store.js';
 import type { StoreLocation } from '../store/uri.js';
-import type { Claim } from '../threads/spare-rings.js';
 import { newRunTable } from './run-table.js';
 import { newSignals } from './signals.js';
 import { VERDICT_RING_BYTES } from './verdict-record.js';
@@ -28,6 +27,13 @@ export interface InletMemory {
 export interface LaneMemory extends InletMemory {
   /** Name of the BroadcastChannel on which other threads announce themselves. */
   readonly door: string;
+}
+
+/** Who has one of the rings that are used again: it is given back once, though both its thread and the one with the tracker may do it. */
+export interface Claim {
+  readonly index: number;
+  /** Unlike that of whoever had it before. */
+  readonly token: number;
 }
 
 /** What another thread announces. */

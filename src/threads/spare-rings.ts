@@ -3,20 +3,13 @@
  * back only when each of them has collected its garbage, which may be gigabytes later.
  */
 import { randomInt } from 'node:crypto';
-import { type InletMemory, newInletMemory } from '../lane/task.js';
+import { type Claim, type InletMemory, newInletMemory } from '../lane/task.js';
 import { HEAD_WORD, newRing, PARKED_WORD, STARVED_WORD, TAIL_WORD } from '../ring/layout.js';
 
 const MAX_RINGS = 16;
 const MAX_BYTES: number = 64 * 2 ** 20;
 
 const FREE = 0;
-
-/** Who has a ring: it is given back once, though both its thread and the one with the tracker may do it. */
-export interface Claim {
-  readonly index: number;
-  /** Unlike that of whoever had it before. */
-  readonly token: number;
-}
 
 /** A ring and what goes with it. Signals are new for each thread: the one before may still look whether it has been let go. */
 type SpareMemory = Omit<InletMemory, 'signals' | 'epoch'>;

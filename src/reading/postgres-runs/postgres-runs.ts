@@ -42,14 +42,7 @@ export class PostgresRuns implements RunSource {
   }
 
   search(query: RunQuery): AsyncGenerator<RunRecord, void, undefined> {
-    return searchIn(
-      {
-        experiments: (asked) => this.ask((tables) => tables.experiments(asked)),
-        ids: (...asked) => this.ask((tables) => tables.ids(...asked)),
-        load: (...asked) => this.ask((tables) => tables.load(...asked)),
-      },
-      query,
-    );
+    return searchIn((question) => this.ask(question), query);
   }
 
   history(id: string, key: string): Promise<readonly MetricPoint[]> {
@@ -61,7 +54,7 @@ export class PostgresRuns implements RunSource {
     this.database.close();
   }
 
-  private ask<T>(question: (tables: RunTables) => Promise<T>): Promise<T> {
+  private ask<T>(question: (tables: RunTables) => T | Promise<T>): Promise<T> {
     return patiently(this.display, this.patienceMs, async () => {
       if (this.isClosed) throw closedRuns(this.display);
       try {

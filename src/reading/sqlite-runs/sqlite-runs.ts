@@ -38,14 +38,7 @@ export class SqliteRuns implements RunSource {
   }
 
   search(query: RunQuery): AsyncGenerator<RunRecord, void, undefined> {
-    return searchIn(
-      {
-        experiments: (asked) => this.ask((tables) => tables.experiments(asked)),
-        ids: (...asked) => this.ask((tables) => tables.ids(...asked)),
-        load: (...asked) => this.ask((tables) => tables.load(...asked)),
-      },
-      query,
-    );
+    return searchIn((question) => this.ask(question), query);
   }
 
   history(id: string, key: string): Promise<readonly MetricPoint[]> {
@@ -57,13 +50,13 @@ export class SqliteRuns implements RunSource {
     this.disconnect();
   }
 
-  private ask<T>(question: (tables: RunTables) => T): Promise<T> {
+  private ask<T>(question: (tables: RunTables) => T | Promise<T>): Promise<T> {
     const { display, patienceMs } = this.options;
     return patiently(display, patienceMs, async () => {
       if (this.isClosed) throw closedRuns(display);
       try {
         this.tables ??= this.connect();
-        return question(this.tables);
+        return await question(this.tables);
       } catch (error) {
         throw this.meaningOf(error);
       }
