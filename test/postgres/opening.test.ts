@@ -5,7 +5,10 @@ import { chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { Connections } from '../../src/store/postgres/connections.js';
+import { Database, statement } from '../../src/store/postgres/database.js';
 import { StoreBusyError } from '../../src/store/store.js';
+import { parseStoreUri } from '../../src/store/uri.js';
 import { failure, newRun, persist } from '../store/calls.js';
 import { type Address, askDatabase, type Cluster, uriOf } from './cluster.js';
 import { serverUser } from './executables.js';
@@ -137,6 +140,24 @@ describe('a standby', () => {
     expect(await runs(cluster.address)).toEqual([{ id: other.id }]);
     expect(await runs(server)).toContainEqual({ id: run.id });
   });
+});
+
+test('a standby on which several connections rest is asked again, or the primary left for it', async () => {
+  const cluster = await ownCluster();
+  onTestFinished(() => cluster.remove());
+  await askDatabase(cluster.address, 'postgres', `CREATE DATABASE ${database.name} TEMPLATE mlflow_template`);
+  await askDatabase(cluster.address, 'postgres', `ALTER DATABASE ${database.name} SET default_transaction_read_only = on`);
+  const { user, password, port } = server;
+  const hosts = `127.0.0.1:${cluster.address.port},127.0.0.1:${port}`;
+  const location = parseStoreUri(`postgresql://${user}:${password}@${hosts}/${database.name}`, process.cwd(), {});
+  if (location.kind !== 'postgres') throw new Error(`${location.kind} is no database server`);
+  const asked = new Database(new Connections(location.postgres), true);
+  onTestFinished(() => asked.close());
+  const rest = statement('SELECT pg_sleep(0.2)');
+  await Promise.all([1, 2, 3].map(() => asked.rows(rest, [])));
+  const write = statement("UPDATE experiments SET name = name RETURNING current_setting('port') AS port");
+  await expect(asked.rows(write, [])).rejects.toMatchObject({ code: '25006' });
+  for (let i = 0; i < 3; i++) expect(await asked.rows(write, [])).toContainEqual({ port: String(port) });
 });
 
 test('the first host that answers is used, whichever it is', async () => {

@@ -21,6 +21,8 @@ interface Route {
   readonly tls: ConnectionOptions | false;
 }
 
+type HostAddress = Pick<PostgresHost, 'host' | 'port'>;
+
 interface Idle {
   readonly client: Client;
   readonly timer: NodeJS.Timeout;
@@ -98,11 +100,13 @@ export class Connections {
     socket.unref().end(request);
   }
 
-  /** The host turned out to take no writes: the next one is asked first, and what rests here is of no use. */
-  leaveHost(): void {
-    const { host } = this.routes[this.current] as Route; // always within the routes
-    for (let i = 0; i < this.routes.length && this.routes[this.current]?.host === host; i++) this.advance();
-    for (const { client } of this.idle) this.drop(client);
+  /** The host turned out to take no writes: the next one is asked first, and what rests there is of no use. */
+  leaveHost({ host, port }: HostAddress = this.currentHost): void {
+    const isLeft = (at: HostAddress): boolean => at.host === host && at.port === port;
+    // Another may lead already: this was a connection of before.
+    for (let i = 0; i < this.routes.length && isLeft(this.currentHost); i++) this.advance();
+    const left = this.idle.filter(({ client }) => isLeft(client));
+    for (const { client } of left) this.drop(client);
   }
 
   /** Cuts off what is on its way. */
@@ -206,6 +210,10 @@ export class Connections {
       keepAlive: keepAliveMs !== undefined,
       ...(keepAliveMs === undefined ? {} : { keepAliveInitialDelayMillis: keepAliveMs }),
     };
+  }
+
+  private get currentHost(): PostgresHost {
+    return (this.routes[this.current] as Route).host; // always within the routes
   }
 
   private advance(): void {

@@ -58,13 +58,13 @@ export class Database {
             values: [...values],
           });
         } catch (error) {
+          if (isReadOnly(error)) this.connections.leaveHost(client);
           if (!isCutOff(error)) throw error;
           if (isTooLate(error)) this.connections.cancel(client);
           throw new LostAnswerError(error instanceof Error ? error.message : String(error), { cause: error });
         }
       }, keepsConnection);
     } catch (error) {
-      if (isReadOnly(error)) this.leaveHost();
       if (!named || !isLostStatement(error)) throw error;
       // Nothing was done: the name was all that the server looked at.
       this.named = false;
