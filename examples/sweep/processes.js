@@ -15,10 +15,6 @@ export class Processes {
   #running = new Set();
   isStopped = false;
 
-  get running() {
-    return this.#running.size;
-  }
-
   /**
    * Resolves when the trial's process has ended, however it did.
    * @param {Trial} trial

@@ -5,10 +5,10 @@ import { databricksPlace } from './mlflow/databricks.js';
 import { databricksSettings, serverSettings } from './mlflow/environment.js';
 import { parseServerAddress, shownAddress } from './mlflow/server-address.js';
 import type { ServerSettings } from './mlflow/server-settings.js';
-import type { Environment } from './mlflow/variable.js';
 import { POSTGRES, parsePostgresAddress } from './postgres/address.js';
 import { postgresPlace } from './postgres/environment.js';
 import type { PostgresSettings } from './postgres/settings.js';
+import type { Environment } from './variable.js';
 
 export type StoreLocation = SqliteLocation | ServerLocation | PostgresLocation | OfflineLocation;
 

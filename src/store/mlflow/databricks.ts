@@ -5,11 +5,11 @@
  * proving who one is need a browser, a cloud's own login, or a token that is fetched anew every hour.
  */
 import { OptionError, quote } from '../../errors.js';
+import { expandHome, inHome } from '../home.js';
+import { type Environment, text } from '../variable.js';
 import { basic, bearer, type Credentials } from './credentials.js';
-import { expandHome, inHome } from './home.js';
 import { readIniFile, type Section } from './ini-file.js';
 import { parseServerAddress, shownAddress } from './server-address.js';
-import { type Environment, text } from './variable.js';
 
 export interface DatabricksPlace {
   readonly url: string;

@@ -4,16 +4,16 @@
  * requests, which it sends with. docs/environment.md has it all in one table.
  */
 import { OptionError, quote } from '../../errors.js';
+import { inHome } from '../home.js';
+import { type Environment, flag, integer, number, text } from '../variable.js';
 import { tlsSettings } from './certificates.js';
 import { basic, bearer, type Credentials, fitsHeader } from './credentials.js';
 import type { DatabricksPlace } from './databricks.js';
 import { forwardProxy } from './forward-proxy.js';
-import { inHome } from './home.js';
 import { iniValue, readIniFile } from './ini-file.js';
 import { netrcLogin } from './netrc-file.js';
 import type { ServerAddress } from './server-address.js';
 import { concealed, type ServerSettings, type TlsSettings } from './server-settings.js';
-import { type Environment, flag, integer, number, text } from './variable.js';
 
 /** A tracking server at an `http(s)://` URI. */
 export function serverSettings(address: ServerAddress, env: Environment, cwd: string): ServerSettings {

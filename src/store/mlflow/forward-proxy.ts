@@ -1,7 +1,7 @@
 /** Which proxy requests to a server go through, by the environment: the rules of Python's requests. */
 import { OptionError } from '../../errors.js';
+import { type Environment, text } from '../variable.js';
 import { shownAddress, userinfoOf } from './server-address.js';
-import { type Environment, text } from './variable.js';
 
 export interface ForwardProxy {
   readonly url: string;

@@ -3,9 +3,9 @@
  * wins over the URI and the environment. A file that can't be read or understood counts as none, as it does there.
  */
 import { existsSync, readFileSync } from 'node:fs';
-import { expandHome, inHome } from './home.js';
+import { expandHome, inHome } from '../home.js';
+import { type Environment, text } from '../variable.js';
 import type { Userinfo } from './server-address.js';
-import { type Environment, text } from './variable.js';
 
 export function netrcLogin(host: string, env: Environment): Userinfo | undefined {
   const chosen = text(env, 'NETRC');

@@ -3,7 +3,7 @@
  * compose file passes on what it doesn't have that way. (MLflow's client dies of an empty number, and an empty
  * MLFLOW_TRACKING_SERVER_CERT_PATH makes it trust everybody.)
  */
-import { OptionError, quote } from '../../errors.js';
+import { OptionError, quote } from '../errors.js';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
