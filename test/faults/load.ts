@@ -3,14 +3,16 @@ import { join } from 'node:path';
 import { expect } from 'vitest';
 import type { TrackerOptions } from '../../src/index.js';
 import { Child, type ChildOptions } from '../exit/child.js';
+import { isLong } from '../mlflow/fault-work.js';
 import type { Rows } from '../store/database-rows.js';
 import { newFolder } from '../store/place.js';
 import { until } from '../tracker/waiting.js';
 import { Account, count, everything, judge, type Verdict } from './account.js';
 import type { LoadPlan } from './children/load.js';
 
-/** It waits a minute for what it logged. */
-const DEADLINE_MS = 600_000;
+/** In the long form a program logs for a minute what one server takes minutes to take. */
+const WAIT_MS = isLong ? 900_000 : 60_000;
+const DEADLINE_MS = isLong ? 1_800_000 : 600_000;
 
 export interface LoadOptions extends Omit<LoadPlan, 'options'> {
   readonly options: TrackerOptions;
@@ -23,7 +25,7 @@ export class Load {
 
   constructor({ options, child = {}, ...plan }: LoadOptions) {
     const journal = { dir: join(newFolder(), 'journals'), ...options.journal };
-    const whole: LoadPlan = { ...plan, options: { ...options, journal } };
+    const whole: LoadPlan = { ...plan, waitMs: WAIT_MS, options: { ...options, journal } };
     this.child = new Child('load.ts', [JSON.stringify(whole)], { deadlineMs: DEADLINE_MS, ...child });
   }
 

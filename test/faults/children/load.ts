@@ -19,10 +19,12 @@ export interface LoadPlan {
   readonly followsLast?: boolean;
   /** In one synchronous loop, as a training loop may be; receipts can't be followed then. It begins when the first record has landed. */
   readonly inPlace?: boolean;
+  /** How long it waits at its end for what it logged. Default: a minute. */
+  readonly waitMs?: number;
 }
 
 const plan = JSON.parse(process.argv[2] ?? '') as LoadPlan;
-const { group, perSecond, followsLast = false, inPlace = false } = plan;
+const { group, perSecond, followsLast = false, inPlace = false, waitMs: timeoutMs = 60_000 } = plan;
 
 function refused(error: unknown): void {
   say(`refused ${String(error).replaceAll('\n', ' ')}`);
@@ -90,7 +92,7 @@ while (!isStopped) {
   const waitMs = due - performance.now();
   await new Promise((resolve) => (waitMs > 1 ? setTimeout(resolve, waitMs) : setImmediate(resolve)));
 }
-for (const run of runs) run.end('FINISHED', { timeoutMs: 60_000 }).catch(refused);
-const report = await tracker.close({ timeoutMs: 60_000, throwOnFailure: false });
+for (const run of runs) run.end('FINISHED', { timeoutMs }).catch(refused);
+const report = await tracker.close({ timeoutMs, throwOnFailure: false });
 say(`end ${JSON.stringify({ ...report, failures: report.failures.map(String) })}`);
 process.stdin.destroy();
