@@ -66,3 +66,33 @@ test('a run that is stuck with no room keeps no other from being read', async ()
     expect(store.of(run).slice(1)).toEqual(Array.from({ length: 500 }, (_, i) => `at=${i + 2}`));
   }
 });
+
+test('a long journal is not read on while nothing of it is sent, and nothing is taken from the ring', async () => {
+  narrow(2000);
+  onTestFinished(() => void vi.restoreAllMocks());
+  const caller = new Caller({ ringBytes: 2 ** 20 });
+  const worker = new Worker(caller, new RecordingStore());
+  caller.start(1);
+  for (let frame = 0; frame < 20; frame++) {
+    for (let i = 0; i < 10; i++) caller.tag(1, 2 + frame * 10 + i);
+    worker.drain();
+    expect(worker.keep()).toBe(true);
+  }
+  // A frame may have thousands of items, and on a busy machine each takes its time.
+  const next = SegmentReader.prototype.next;
+  const read = vi.spyOn(SegmentReader.prototype, 'next').mockImplementation(function (this: SegmentReader) {
+    const until = performance.now() + 10;
+    while (performance.now() < until);
+    return next.call(this);
+  });
+  let most = 0;
+  await until('all to land', () => {
+    const before = read.mock.calls.length;
+    worker.fill();
+    most = Math.max(most, read.mock.calls.length - before);
+    worker.send();
+    return worker.isIdle;
+  });
+  expect(most).toBe(1);
+  expect(caller.table.settled(1)).toBe(201);
+});
