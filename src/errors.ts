@@ -325,6 +325,19 @@ export class JournalWriteError extends HeadraceError {
   }
 }
 
+/** What waited in the journal for its store could not be read back, so it has not landed. Its neighbours have. */
+export class JournalDamagedError extends HeadraceError {
+  readonly folder: string;
+
+  constructor(fields: { folder: string }) {
+    super(
+      'HEADRACE_JOURNAL_DAMAGED',
+      `a record that waited in journal ${fields.folder} can't be read back: the file was changed or the disk fails; check the disk, and log it again`,
+    );
+    this.folder = fields.folder;
+  }
+}
+
 /** One record is larger than a journal frame can be. Nothing of it was kept. */
 export class JournalRecordTooLargeError extends HeadraceError {
   readonly bytes: number;
@@ -394,6 +407,7 @@ const REBUILD: Readonly<Record<string, Rebuild>> = {
   HEADRACE_EXPERIMENT: (fields) => new ExperimentError(fields),
   HEADRACE_FORGOTTEN_FAILURE: (fields) => new ForgottenFailureError(fields),
   HEADRACE_JOURNAL_FULL: (fields) => new JournalFullError(fields),
+  HEADRACE_JOURNAL_DAMAGED: (fields) => new JournalDamagedError(fields),
   HEADRACE_JOURNAL_WRITE: (fields) => new JournalWriteError(fields),
   HEADRACE_JOURNAL_RECORD: (fields) => new JournalRecordTooLargeError(fields),
 };

@@ -44,6 +44,7 @@ export {
   HeadraceError,
   InvalidKeyError,
   InvalidValueError,
+  JournalDamagedError,
   JournalFullError,
   JournalRecordTooLargeError,
   JournalWriteError,

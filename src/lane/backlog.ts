@@ -1,3 +1,4 @@
+import type { HeadraceError } from '../errors.js';
 import { type JournalRead, JournalReader, type Place } from '../journal/reader.js';
 import type { JournalRecord, RunEnded, RunItems } from '../journal/record.js';
 import type { Skipped } from '../journal/segment-reader.js';
@@ -8,14 +9,16 @@ import type { RunQueue } from './run-queue.js';
 
 /** A run of which something stands in the journal that is not in memory. */
 export interface Behind {
-  /** Records up to this seq are in memory, or have settled. */
-  readonly readTo: number;
+  /** Records up to this seq are in memory, have settled, or are lost. */
+  readTo: number;
   /** Where its next frame is, or something before that; undefined: not written yet. */
   from: Place | undefined;
   /** Sequence of its last frame, as far as it is known. */
   last: number;
   /** The reader has gone past a frame of it. */
   isMissed: boolean;
+  /** What the reader had skipped when it read the run's last frame. */
+  skips?: number;
 }
 
 /**
@@ -35,23 +38,34 @@ export class Backlog {
   private readonly onSkip: (skipped: Skipped) => void;
   /** All of the run that was in the journal has been read. */
   private readonly onEnd: (queue: RunQueue) => void;
+  private readonly lost: (() => HeadraceError) | undefined;
+  /** Stretches of the files that could not be read. */
+  private skips = 0;
   /** By number in the journal. */
   private readonly runs = new Map<number, RunQueue>();
   private reader: JournalReader | undefined;
 
-  /** `isWritten`: false while frames that were appended can't be read yet. */
+  /**
+   * `isWritten`: false while frames that were appended can't be read yet. `lost`: what becomes of records that were there
+   * and can't be read. Undefined: nobody waits for them, and `onSkip` says enough.
+   */
   constructor(parts: {
     folder: string;
     coalescer: Coalescer;
     isWritten: () => boolean;
     onSkip: (skipped: Skipped) => void;
     onEnd?: (queue: RunQueue) => void;
+    lost?: () => HeadraceError;
   }) {
     this.folder = parts.folder;
     this.coalescer = parts.coalescer;
     this.isWritten = parts.isWritten;
-    this.onSkip = parts.onSkip;
+    this.onSkip = (skipped) => {
+      this.skips++;
+      parts.onSkip(skipped);
+    };
     this.onEnd = parts.onEnd ?? (() => {});
+    this.lost = parts.lost;
   }
 
   get isEmpty(): boolean {
@@ -126,6 +140,8 @@ export class Backlog {
   private caughtUp(run: number, queue: RunQueue): void {
     // Those records are neither in memory nor in the journal yet.
     if (!queue.drafts.isEmpty) return;
+    const { behind } = queue;
+    if (behind !== undefined) this.passTo(queue, behind, queue.takenTo);
     queue.behind = undefined;
     this.runs.delete(run);
     this.onEnd(queue);
@@ -135,6 +151,11 @@ export class Backlog {
     const queue = this.runs.get(record.run);
     const behind = queue?.behind;
     if (queue === undefined || behind === undefined) return;
+    // Its last one is damaged, and this one tells the run anew.
+    if (place.sequence > behind.last) {
+      this.caughtUp(record.run, queue);
+      return;
+    }
     if (!this.coalescer.hasRoomFor(queue)) {
       behind.isMissed = true;
       behind.from = place;
@@ -142,29 +163,57 @@ export class Backlog {
     }
     // Behind damage a reader does not know what the next one should be.
     behind.from = { ...next, sequence: Math.max(next.sequence, place.sequence + 1) };
-    this.fillIn(queue, record, behind.readTo);
+    this.fillIn(queue, behind, record);
     if (place.sequence >= behind.last) this.caughtUp(record.run, queue);
   }
 
-  private fillIn(queue: RunQueue, record: JournalRecord, readTo: number): void {
-    if (record.kind === 'items') this.fillItems(queue, record, readTo);
-    else if (record.kind === 'ended') this.fillEnd(queue, record);
+  private fillIn(queue: RunQueue, behind: Behind, record: JournalRecord): void {
+    if (record.kind === 'items') this.fillItems(queue, behind, record);
+    else if (record.kind === 'ended') this.fillEnd(queue, behind, record);
   }
 
-  private fillItems(queue: RunQueue, { items, firstSeq, lastSeq }: RunItems, readTo: number): void {
+  private fillItems(queue: RunQueue, behind: Behind, { items, firstSeq, lastSeq }: RunItems): void {
+    this.passTo(queue, behind, (firstSeq - 1) >>> 0);
     // Frames have one item for each record, or hold items of one record alone.
     const isOneEach = items.length === ((lastSeq - firstSeq + 1) | 0);
+    // What was skipped since the run's last frame may have been a part of this record.
+    if (this.lost !== undefined && items.length > 0 && !isOneEach && (behind.skips ?? 0) !== this.skips)
+      this.coalescer.refuse(queue, firstSeq, this.lost());
+    behind.skips = this.skips;
     for (const [i, item] of items.entries()) {
       const seq = isOneEach ? (firstSeq + i) >>> 0 : firstSeq;
-      if (reached(readTo, seq)) continue;
+      if (reached(behind.readTo, seq)) continue;
       this.coalescer.add(queue, seq, INLINE, item);
       if (isOneEach) this.coalescer.complete(queue, seq, undefined);
     }
-    if (!isOneEach && reached(lastSeq, firstSeq) && !reached(readTo, lastSeq)) this.coalescer.complete(queue, lastSeq, undefined);
+    // One that goes on in the next frame.
+    if (!reached(lastSeq, firstSeq) || reached(behind.readTo, lastSeq)) return;
+    if (!isOneEach) this.coalescer.complete(queue, lastSeq, undefined);
+    behind.readTo = lastSeq;
   }
 
-  private fillEnd(queue: RunQueue, { status, endTime, seq }: RunEnded): void {
+  private fillEnd(queue: RunQueue, behind: Behind, { status, endTime, seq }: RunEnded): void {
+    this.passTo(queue, behind, (seq - 1) >>> 0);
     this.coalescer.push(queue, { kind: 'end', request: { status, endTime }, seq, stretch: undefined });
+    behind.readTo = seq;
+  }
+
+  /** Seqs of a run follow each other, so what is missing up to this one was in frames that are damaged. */
+  private passTo(queue: RunQueue, behind: Behind, seq: number): void {
+    if (this.lost === undefined || reached(behind.readTo, seq)) return;
+    const error = this.lost();
+    while (!reached(behind.readTo, seq)) {
+      const missing = (behind.readTo + 1) >>> 0;
+      const { ending } = queue;
+      if (ending?.seq === missing) {
+        this.coalescer.push(queue, { kind: 'end', request: ending.request, seq: missing, stretch: undefined });
+      } else {
+        // It would be passed by what is behind it, and so count as landed.
+        this.coalescer.refuse(queue, missing, error);
+        this.coalescer.complete(queue, missing, undefined);
+      }
+      behind.readTo = missing;
+    }
   }
 }
 

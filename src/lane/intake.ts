@@ -270,6 +270,7 @@ export class Intake {
 
   private takeEnd(queue: CallersQueue, seq: number, request: EndRequest, stretch: Stretch | undefined): void {
     queue.isEnding = true;
+    queue.ending = { seq, request };
     queue.horizon = this.roster.horizon(this.ring);
     this.ear.table.setEndSeq(queue.account.slot, seq);
     if (this.hasJournal) queue.drafts.ended(seq, request);

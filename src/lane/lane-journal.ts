@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { type HeadraceError, JournalFullError, JournalWriteError } from '../errors.js';
+import { type HeadraceError, JournalDamagedError, JournalFullError, JournalWriteError } from '../errors.js';
 import { describeHome } from '../journal/home.js';
 import { OwnedJournal } from '../journal/owned-journal.js';
 import type { Skipped } from '../journal/segment-reader.js';
@@ -180,6 +180,8 @@ export class LaneJournal {
       coalescer: this.coalescer,
       isWritten: () => journal.writer.unwrittenBytes === 0,
       onSkip: (skipped) => this.listener.skipped(skipped),
+      // Offline nothing is sent, and what found no place was refused then.
+      ...(this.isOffline ? {} : { lost: () => new JournalDamagedError({ folder }) }),
     });
     return journal;
   }

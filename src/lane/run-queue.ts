@@ -218,6 +218,8 @@ export class RunQueue<A extends Account = Account> {
   takenTo = 0;
   /** The record that ends it has been taken. */
   isEnding = false;
+  /** What that says; a worker that takes over has to read it in the journal. */
+  ending: { readonly seq: number; readonly request: EndRequest } | undefined;
   /** What other threads had published by then: it comes before the end. */
   horizon: Horizon | undefined;
   /** Its thread has died: the run ends when all others that log to it have left it. */
