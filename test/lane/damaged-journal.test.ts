@@ -1,5 +1,5 @@
 /** The file of a journal is damaged while its process lives: what can't be read back has not landed, and must not seem to. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test, vi } from 'vitest';
 import { JournalDamagedError } from '../../src/errors.js';
@@ -89,6 +89,17 @@ test.for([
   expect(failedOf(caller)).toEqual(lost);
   expect(caller.table.settled(1)).toBe(201);
   expect(worker.notices).toContain('damaged');
+});
+
+test('records of a file that somebody deletes count as landed', async () => {
+  const { caller, store, worker } = fallBehind(201);
+  for (const { path } of listSegments(caller.journal.folder).segments) rmSync(path);
+  await comesBack(store, worker);
+  const landed = store.of('run-1').slice(1);
+  const failed = failedOf(caller);
+  expect(failed.length).toBeGreaterThan(100);
+  expect([...landed, ...failed.map((seq) => `at=${seq}`)]).toEqual(seqs(2, 201).map((seq) => `at=${seq}`));
+  expect(caller.table.settled(1)).toBe(201);
 });
 
 test('a run whose end is in a damaged frame stays open', async () => {
