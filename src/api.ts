@@ -1,5 +1,6 @@
 /** The public surface as types: what a caller can hold, and nothing of how it is made. */
 import type { HeadraceError, ParamConflictError } from './errors.js';
+import type { Report } from './report.js';
 import type { RunStatus } from './store/store.js';
 import type { TrackerHandle } from './threads/handle.js';
 
@@ -38,21 +39,6 @@ export interface FlushOptions {
   timeoutMs?: number;
   /** Reject with LogFailuresError when records were refused that nobody awaited; default true. */
   throwOnFailure?: boolean;
-}
-
-/** What `flush`, `end` and `close` found. Counts are of the run or tracker since it was started. */
-export interface Report {
-  readonly accepted: number;
-  readonly landed: number;
-  readonly failed: number;
-  /** Accepted, neither landed nor failed when the wait ended. */
-  readonly pending: number;
-  /** Of those pending: in the journal, from where they reach the store also when this process ends. */
-  readonly durable: number;
-  /** Folder of the journal that holds what is pending, starts and ends of runs among it; of several, the folder they are in. */
-  readonly journal: string | undefined;
-  /** Failures that nobody awaited and that no earlier report named; at most 20 of them. */
-  readonly failures: readonly HeadraceError[];
 }
 
 export interface StartRunOptions {

@@ -1,5 +1,6 @@
-import type { Receipt, Report, Run, Tracker, TrackerStats } from './api.js';
+import type { Receipt, Run, Tracker, TrackerStats } from './api.js';
 import { LANDED_RECEIPT } from './receipt.js';
+import type { Report } from './report.js';
 import type { TrackerHandle } from './threads/handle.js';
 
 const REPORT: Report = { accepted: 0, landed: 0, failed: 0, pending: 0, durable: 0, journal: undefined, failures: [] };

@@ -4,7 +4,7 @@
  * class is built again on the caller's side (an error that is cloned loses its class and its code).
  */
 
-import type { Report } from './api.js';
+import type { Report } from './report.js';
 
 /** Base class. `code` is stable across versions; match on it, not on the message. */
 export class HeadraceError extends Error {

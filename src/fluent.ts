@@ -2,12 +2,13 @@
  * MLflow's fluent functions, for a program that doesn't want to carry a tracker and its runs around: which run is
  * active is remembered. docs/from-mlflow.md puts MLflow's Python beside them.
  */
-import type { FlushOptions, ParamTree, ParamValue, Receipt, Report, Run, StartRunOptions } from './api.js';
+import type { FlushOptions, ParamTree, ParamValue, Receipt, Run, StartRunOptions } from './api.js';
 import { OptionError, RunActiveError } from './errors.js';
 import { ActiveRun } from './fluent/active-run.js';
 import { currentScope, inScope, Scope } from './fluent/scope.js';
 import { currentTracker, flushTrackers } from './fluent/trackers.js';
 import { resolveOptions, shown } from './options.js';
+import type { Report } from './report.js';
 import type { RunStatus } from './store/store.js';
 import { endUnreported } from './tracker.js';
 

@@ -4,7 +4,6 @@ export type {
   ParamValue,
   Receipt,
   RecordState,
-  Report,
   Run,
   StartRunOptions,
   Tracker,
@@ -66,6 +65,7 @@ export type { BatchOptions, RetryOptions, TrackerOptions } from './options.js';
 export type { ConfigTree, ConfigValue, SchemaResult, StandardSchema } from './reading/config.js';
 export { type OpenRunsOptions, openRuns } from './reading/open-runs.js';
 export type { MetricPoint, RunSearch, Runs, StoredRun, StoredStatus } from './reading/stored-run.js';
+export type { Report } from './report.js';
 export type { RunStatus } from './store/store.js';
 export type { TrackerHandle } from './threads/handle.js';
 export { attachTracker, createTracker } from './tracker.js';

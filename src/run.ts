@@ -1,7 +1,7 @@
 import { resolve as resolvePath } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Packr } from 'msgpackr/pack';
-import type { FlushOptions, ParamTree, ParamValue, Receipt, Report, Run } from './api.js';
+import type { FlushOptions, ParamTree, ParamValue, Receipt, Run } from './api.js';
 import {
   ClosedError,
   HeadraceError,
@@ -25,6 +25,7 @@ import { take } from './params/take.js';
 import { HAS_LONE_SURROGATE, HAS_NUL_CHARACTER } from './params/text.js';
 import { type NamedTree, Tag, type Tree } from './params/tree.js';
 import { GroupReceipt, RecordReceipt, RefusedReceipt } from './receipt.js';
+import type { Report } from './report.js';
 import { INLINE, type KeyId, type KeyWriter, MAX_KEY_UNITS } from './ring/key-table.js';
 import { maxRecordBytes, NO_ROOM } from './ring/layout.js';
 import type { RingProducer } from './ring/producer.js';

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { threadId } from 'node:worker_threads';
-import type { FlushOptions, Report, Run, StartRunOptions, Tracker, TrackerEvents, TrackerStats } from './api.js';
+import type { FlushOptions, Run, StartRunOptions, Tracker, TrackerEvents, TrackerStats } from './api.js';
 import { DisabledTracker } from './disabled.js';
 import {
   FlushTimeoutError,
@@ -20,6 +20,7 @@ import type { RunRequest } from './lane/task.js';
 import { keptWords, lostWords, offlineWords } from './last-words.js';
 import { Ledger, MAX_LISTED } from './ledger.js';
 import { resolveOptions, type Settings, type TrackerOptions } from './options.js';
+import type { Report } from './report.js';
 import { LaneRun, type RunHost, type Work } from './run.js';
 import { laneOfRun, newRunId } from './run-lane.js';
 import { checkRunId, checkRunOptions, runTagsOf } from './run-options.js';

@@ -2,8 +2,8 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createTracker } from '../../src/index.js';
+import type { TellParent } from '../server/parent.js';
 import { PATIENCE_MS } from '../server/rows.js';
-import type { TellParent } from '../server/scenario-process.js';
 
 export interface Outage {
   readonly url: string;

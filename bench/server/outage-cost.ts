@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createTracker } from '../../src/index.js';
 import { freshNumbers, type LoopCost } from '../caller/burst.js';
 import { timeOccupied } from '../caller/occupied-burst.js';
+import type { TellParent } from './parent.js';
 import { PATIENCE_MS } from './rows.js';
-import type { TellParent } from './scenario-process.js';
 
 export interface Outages {
   readonly url: string;

@@ -2,8 +2,8 @@ import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { mlflowEnvironment } from '../../test/mlflow/mlflow-versions.js';
+import type { Order, Reply, Wish } from './parent.js';
 import { CONNECTIONS } from './rows.js';
-import type { Order, Reply, Wish } from './scenario-process.js';
 import type { Input, Result, ScenarioName } from './scenarios.js';
 
 const ENTRY = fileURLToPath(new URL('./scenario-process.js', import.meta.url));

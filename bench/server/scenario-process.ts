@@ -1,24 +1,7 @@
 /** Entry of the process that runs one scenario. */
 import { once } from 'node:events';
+import { type Order, type Reply, tellParent } from './parent.js';
 import { isScenario, SCENARIOS } from './scenarios.js';
-
-export interface Order {
-  readonly scenario: string;
-  readonly input: unknown;
-}
-
-/** What a scenario may have the parent do to the way to the server. */
-export type Wish = 'down' | 'up';
-
-export type TellParent = (wish: Wish) => Promise<void>;
-
-export type Reply = { readonly wish: Wish } | { readonly result: unknown } | { readonly error: string };
-
-const tellParent: TellParent = async (wish) => {
-  const done = once(process, 'message');
-  process.send?.({ wish } satisfies Reply);
-  await done;
-};
 
 async function reply({ scenario, input }: Order): Promise<Reply> {
   try {

@@ -1,4 +1,5 @@
-import type { FlushOptions, ParamTree, ParamValue, Receipt, Report, Run } from '../api.js';
+import type { FlushOptions, ParamTree, ParamValue, Receipt, Run } from '../api.js';
+import type { Report } from '../report.js';
 import type { RunStatus } from '../store/store.js';
 import type { Scope } from './scope.js';
 

@@ -1,4 +1,5 @@
-import type { FlushOptions, Report, Tracker } from '../api.js';
+import type { FlushOptions, Tracker } from '../api.js';
+import type { Report } from '../report.js';
 import { createTracker } from '../tracker.js';
 
 /** One per uri. Like any tracker they are finished by the end of the process, and don't keep it alive. */
