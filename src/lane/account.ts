@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { HeadraceError } from '../errors.js';
 import type { RunSlot } from '../ring/record.js';
-import type { PendingBatch, Step } from './run-queue.js';
+import type { PendingBatch } from './pending-batch.js';
 import type { RunTable } from './run-table.js';
-import type { Settlement } from './sender.js';
+import type { Settlement, Step } from './step.js';
 import type { VerdictWriter } from './verdict-record.js';
 
 /** Who is told how a run's records fare. */

@@ -4,22 +4,9 @@ import type { JournalRecord, RunEnded, RunItems } from '../journal/record.js';
 import type { Skipped } from '../journal/segment-reader.js';
 import { INLINE } from '../ring/key-table.js';
 import { reached } from '../ring/layout.js';
+import type { Behind } from './behind.js';
 import type { Coalescer } from './coalescer.js';
 import type { RunQueue } from './run-queue.js';
-
-/** A run of which something stands in the journal that is not in memory. */
-export interface Behind {
-  /** Records up to this seq are in memory, have settled, or are lost. */
-  readTo: number;
-  /** Where its next frame is, or something before that; undefined: not written yet. */
-  from: Place | undefined;
-  /** Sequence of its last frame, as far as it is known. */
-  last: number;
-  /** The reader has gone past a frame of it. */
-  isMissed: boolean;
-  /** What the reader had skipped when it read the run's last frame. */
-  skips?: number;
-}
 
 /**
  * Meanwhile nothing is taken from the ring, and nothing is sent: 32 frames of 4,096 metrics took a quarter of a second

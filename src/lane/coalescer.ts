@@ -2,7 +2,9 @@ import type { HeadraceError } from '../errors.js';
 import type { BatchLimits } from '../options.js';
 import type { KeyId } from '../ring/key-table.js';
 import type { Item } from '../store/store.js';
-import { ParamPlaces, PendingBatch, type RunQueue, type Step, type Stretch } from './run-queue.js';
+import { ParamPlaces, PendingBatch, type Stretch } from './pending-batch.js';
+import type { RunQueue } from './run-queue.js';
+import type { Step } from './step.js';
 
 /** What an item takes on the heap besides its texts, about. A metric's key is one text for all its values. */
 const ITEM_BYTES = 100;

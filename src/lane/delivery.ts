@@ -1,6 +1,7 @@
 import type { Coalescer } from './coalescer.js';
-import type { RunQueue, Step } from './run-queue.js';
-import type { Sender, Settlement } from './sender.js';
+import type { RunQueue } from './run-queue.js';
+import type { Sender } from './sender.js';
+import type { Settlement, Step } from './step.js';
 
 export interface DeliveryListener {
   /** The step has settled; its run's account knows it. */

@@ -1,6 +1,6 @@
 import { reached } from '../ring/layout.js';
 import type { Item } from '../store/store.js';
-import type { Refused } from './run-queue.js';
+import type { Refused } from './pending-batch.js';
 import type { EndRequest } from './task.js';
 
 /**

@@ -17,8 +17,9 @@ import { CallersAccount, type CallersEar } from './account.js';
 import type { LaneClock } from './clock.js';
 import type { Coalescer } from './coalescer.js';
 import type { ConfigTags } from './config-tags.js';
+import type { Stretch } from './pending-batch.js';
 import { Roster } from './roster.js';
-import { type CallersQueue, RunQueue, type Stretch } from './run-queue.js';
+import { type CallersQueue, RunQueue } from './run-queue.js';
 import type { ConfigRequest, EndRequest, LaneSettings, OpenRun, RunRequest } from './task.js';
 
 /** The clock is kept within 5 ms, and 256 records take about 0.2 ms. */

@@ -3,8 +3,8 @@ import type { JournalWriter } from '../journal/writer.js';
 import { isTypeTag } from '../params/type-tag.js';
 import type { Account } from './account.js';
 import { bury, type Dead } from './dead-letters.js';
-import type { RunQueue, Step } from './run-queue.js';
-import type { Settlement } from './sender.js';
+import type { RunQueue } from './run-queue.js';
+import type { Settlement, Step } from './step.js';
 
 export interface LeftoverListener {
   /** So many records more have landed or were refused. */

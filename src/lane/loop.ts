@@ -12,14 +12,15 @@ import { LaneClock } from './clock.js';
 import { Coalescer } from './coalescer.js';
 import { ConfigTags } from './config-tags.js';
 import { Delivery } from './delivery.js';
+import type { Source } from './horizon.js';
 import { Inlet, type InletParts } from './inlet.js';
 import { LaneJournal } from './lane-journal.js';
 import { Leftovers } from './leftovers.js';
 import { Roster } from './roster.js';
-import type { CallersQueue, RunQueue, Step } from './run-queue.js';
+import type { CallersQueue, RunQueue } from './run-queue.js';
 import { Sender } from './sender.js';
-import type { Source } from './shared-run.js';
 import { Signal, StopRequest, WorkerState } from './signals.js';
+import type { Step } from './step.js';
 import type { AttachedThread, BellMessage, Knock, LaneControl, LaneJournalSettings, LaneSettings, LaneTask } from './task.js';
 
 /** Two full SQLite batches: enough for full transactions, and what has settled is told every 50 ms or so. */

@@ -1,6 +1,7 @@
 import { CallersAccount, type CallersEar } from './account.js';
+import { Horizon, type Source } from './horizon.js';
 import type { RunQueue } from './run-queue.js';
-import { Horizon, SharedRun, type Source } from './shared-run.js';
+import { SharedRun } from './shared-run.js';
 
 /** A run that is resumed, or has a parent, which somebody else may have made: until all have been heard nobody knows. */
 interface Unplaced {

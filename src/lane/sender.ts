@@ -5,16 +5,11 @@ import { isTypeTag } from '../params/type-tag.js';
 import { type Outcome, type Store, StoreBusyError, type TagItem } from '../store/store.js';
 import { Alarm, type StoreWatcher } from './alarm.js';
 import { Outage, Passage } from './outage.js';
-import type { Creation, Ending, PendingBatch, Refused, RunQueue, Step } from './run-queue.js';
+import type { PendingBatch, Refused } from './pending-batch.js';
+import type { RunQueue } from './run-queue.js';
 import { newRunOf } from './run-request.js';
 import { Signal } from './signals.js';
-
-/** How one step of a run ended. */
-export interface Settlement {
-  readonly failures: readonly Refused[];
-  /** The same error for every record of the step. */
-  readonly all: HeadraceError | undefined;
-}
+import type { Creation, Ending, Settlement, Step } from './step.js';
 
 const LANDED: Settlement = { failures: [], all: undefined };
 

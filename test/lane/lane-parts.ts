@@ -8,10 +8,11 @@ import { ConfigTags } from '../../src/lane/config-tags.js';
 import { Delivery } from '../../src/lane/delivery.js';
 import { Intake } from '../../src/lane/intake.js';
 import { LaneJournal } from '../../src/lane/lane-journal.js';
-import type { RunQueue, Step } from '../../src/lane/run-queue.js';
+import type { RunQueue } from '../../src/lane/run-queue.js';
 import { RunTable } from '../../src/lane/run-table.js';
 import { Sender } from '../../src/lane/sender.js';
 import { Signal } from '../../src/lane/signals.js';
+import type { Step } from '../../src/lane/step.js';
 import {
   type LaneJournalSettings,
   type LaneMemory,

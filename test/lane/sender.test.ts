@@ -1,8 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { ParamConflictError, RunDeletedError, StoreUnavailableError } from '../../src/errors.js';
-import { ParamPlaces, PendingBatch, type RunQueue } from '../../src/lane/run-queue.js';
-import { Sender, type Settlement } from '../../src/lane/sender.js';
+import { ParamPlaces, PendingBatch } from '../../src/lane/pending-batch.js';
+import type { RunQueue } from '../../src/lane/run-queue.js';
+import { Sender } from '../../src/lane/sender.js';
 import { newSignals, Signal } from '../../src/lane/signals.js';
+import type { Settlement } from '../../src/lane/step.js';
 import type { RetryPolicy } from '../../src/options.js';
 import { INLINE } from '../../src/ring/key-table.js';
 import { type Batch, type Busy, type NewRun, type Outcome, type Store, StoreBusyError } from '../../src/store/store.js';

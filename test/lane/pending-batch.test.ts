@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { InvalidKeyError, RunNotFoundError } from '../../src/errors.js';
-import { ParamPlaces, PendingBatch, type Stretch } from '../../src/lane/run-queue.js';
+import { ParamPlaces, PendingBatch, type Stretch } from '../../src/lane/pending-batch.js';
 import type { BatchLimits } from '../../src/options.js';
 import { INLINE, MAX_KEYS } from '../../src/ring/key-table.js';
 import { queueOf } from './queue-of.js';

@@ -1,0 +1,15 @@
+import type { Place } from '../journal/reader.js';
+
+/** A run of which something stands in the journal that is not in memory. */
+export interface Behind {
+  /** Records up to this seq are in memory, have settled, or are lost. */
+  readTo: number;
+  /** Where its next frame is, or something before that; undefined: not written yet. */
+  from: Place | undefined;
+  /** Sequence of its last frame, as far as it is known. */
+  last: number;
+  /** The reader has gone past a frame of it. */
+  isMissed: boolean;
+  /** What the reader had skipped when it read the run's last frame. */
+  skips?: number;
+}
