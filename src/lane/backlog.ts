@@ -26,8 +26,11 @@ export class Backlog {
   /** All of the run that was in the journal has been read. */
   private readonly onEnd: (queue: RunQueue) => void;
   private readonly lost: (() => HeadraceError) | undefined;
-  /** Stretches of the files that could not be read. */
-  private skips = 0;
+  /** Something of this pass could not be read. */
+  private hasSkipped = false;
+  /** Sequence of the last frame of this pass, and of the last one before which some are missing. */
+  private seen = 0;
+  private behindGap = 0;
   /** By number in the journal. */
   private readonly runs = new Map<number, RunQueue>();
   private reader: JournalReader | undefined;
@@ -48,7 +51,7 @@ export class Backlog {
     this.coalescer = parts.coalescer;
     this.isWritten = parts.isWritten;
     this.onSkip = (skipped) => {
-      this.skips++;
+      this.hasSkipped = true;
       parts.onSkip(skipped);
     };
     this.onEnd = parts.onEnd ?? (() => {});
@@ -106,9 +109,14 @@ export class Backlog {
     }
     if (from === undefined) return undefined;
     for (const { behind } of this.runs.values()) if (behind !== undefined) behind.isMissed = isBefore(behind.from, from);
+    this.hasSkipped = false;
+    this.seen = from.sequence - 1;
+    this.behindGap = 0;
     return new JournalReader(this.folder, {
       from,
       wants: ({ run }, sequence) => {
+        if (sequence > this.seen + 1) this.behindGap = sequence;
+        this.seen = sequence;
         const behind = this.runs.get(run)?.behind;
         return behind?.from !== undefined && !behind.isMissed && sequence >= behind.from.sequence;
       },
@@ -143,6 +151,8 @@ export class Backlog {
       this.caughtUp(record.run, queue);
       return;
     }
+    // A segment that is collected leaves a gap as well.
+    if (this.hasSkipped && behind.from !== undefined && this.behindGap > behind.from.sequence) behind.isDoubtful = true;
     if (!this.coalescer.hasRoomFor(queue)) {
       behind.isMissed = true;
       behind.from = place;
@@ -151,6 +161,7 @@ export class Backlog {
     // Behind damage a reader does not know what the next one should be.
     behind.from = { ...next, sequence: Math.max(next.sequence, place.sequence + 1) };
     this.fillIn(queue, behind, record);
+    behind.isDoubtful = false;
     if (place.sequence >= behind.last) this.caughtUp(record.run, queue);
   }
 
@@ -163,10 +174,9 @@ export class Backlog {
     this.passTo(queue, behind, (firstSeq - 1) >>> 0);
     // Frames have one item for each record, or hold items of one record alone.
     const isOneEach = items.length === ((lastSeq - firstSeq + 1) | 0);
-    // What was skipped since the run's last frame may have been a part of this record.
-    if (this.lost !== undefined && items.length > 0 && !isOneEach && (behind.skips ?? 0) !== this.skips)
+    // Of a record in several frames: it may be one of those.
+    if (behind.isDoubtful && this.lost !== undefined && items.length > 0 && !isOneEach)
       this.coalescer.refuse(queue, firstSeq, this.lost());
-    behind.skips = this.skips;
     for (const [i, item] of items.entries()) {
       const seq = isOneEach ? (firstSeq + i) >>> 0 : firstSeq;
       if (reached(behind.readTo, seq)) continue;

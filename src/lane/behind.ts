@@ -10,6 +10,6 @@ export interface Behind {
   last: number;
   /** The reader has gone past a frame of it. */
   isMissed: boolean;
-  /** What the reader had skipped when it read the run's last frame. */
-  skips?: number;
+  /** A frame of it may be missing before the next one. */
+  isDoubtful: boolean;
 }

@@ -281,7 +281,7 @@ export class Intake {
   /** Memory is full, or holds not all of what came before: from this record on it waits in the journal alone. */
   private fallBehind(queue: CallersQueue, seq: number): void {
     if (queue.behind !== undefined || this.coalescer.hasRoomFor(queue) || !this.mayFallBehind()) return;
-    queue.behind = { readTo: (seq - 1) >>> 0, from: undefined, last: 0, isMissed: false };
+    queue.behind = { readTo: (seq - 1) >>> 0, from: undefined, last: 0, isMissed: false, isDoubtful: false };
     this.coalescer.closeBatch(queue);
   }
 

@@ -118,7 +118,7 @@ export class LaneJournal {
         this.coalescer.complete(queue, made, undefined);
         readTo = made;
       }
-      queue.behind = { readTo, from: backlog.from, last: writer.place.sequence - 1, isMissed: false };
+      queue.behind = { readTo, from: backlog.from, last: writer.place.sequence - 1, isMissed: false, isDoubtful: false };
       this.reading?.add(queue, number);
     }
   }

@@ -181,6 +181,7 @@ export class Leftovers {
           from: run.backlog.from,
           last: Number.POSITIVE_INFINITY,
           isMissed: false,
+          isDoubtful: false,
         };
         backlog.add(queue, number);
       }
