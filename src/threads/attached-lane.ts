@@ -19,6 +19,7 @@ export class AttachedLane extends Producer {
   private readonly handle: LaneHandle;
   private readonly knock: Knock;
   private readonly channel: BroadcastChannel;
+  private readonly dropLifeline: () => void;
   private retry: NodeJS.Timeout | undefined;
   private knockedAt = 0;
   private isLeaving = false;
@@ -36,7 +37,7 @@ export class AttachedLane extends Producer {
     this.channel.onmessage = () => this.onBell();
     this.channel.unref();
     this.bell = this.channel;
-    throwLifeline(handle.owner, handle.door, this.knock.bell);
+    this.dropLifeline = throwLifeline(handle.owner, handle.door, this.knock.bell, () => this.onOwnerGone());
     this.announce();
     this.announceUntilHeard(KNOCK_AGAIN_MS);
   }
@@ -78,6 +79,7 @@ export class AttachedLane extends Producer {
     while (!this.hasEnded() && performance.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 2));
     this.release();
     clearTimeout(this.retry);
+    this.dropLifeline();
     this.channel.close();
     const { claim } = this.knock;
     // A run that has not ended looks at it still.
@@ -119,13 +121,22 @@ export class AttachedLane extends Producer {
   /** Whether nothing is taken from this thread any more. */
   private hasEnded(): boolean {
     const state = Atomics.load(this.signals, Signal.State);
-    if (state !== WorkerState.Closed && state !== WorkerState.Broken) return false;
-    if (this.broken === undefined) {
-      this.broken = whyEnded(state);
-      for (const { ledger } of this.open.values()) ledger.cutOff(this.broken);
-      if (!this.isLeaving) this.events.broken(this.broken);
-    }
-    return true;
+    if (state === WorkerState.Closed || state === WorkerState.Broken) this.cutOff(whyEnded(state));
+    return this.broken !== undefined;
+  }
+
+  /** Terminated, that thread had no time to say so, and its workers have gone with it. */
+  private onOwnerGone(): void {
+    // What they had told by then counts.
+    this.drainFailures();
+    this.cutOff(ownerEnded());
+  }
+
+  private cutOff(error: HeadraceError): void {
+    if (this.broken !== undefined) return;
+    this.broken = error;
+    for (const { ledger } of this.open.values()) ledger.cutOff(error);
+    if (!this.isLeaving) this.events.broken(error);
   }
 }
 
@@ -133,6 +144,11 @@ function whyEnded(state: number): HeadraceError {
   if (state === WorkerState.Broken)
     return new WorkerDiedError({ deaths: 3, reason: 'the tracker that this one is attached to has told it' });
   return trackerClosed();
+}
+
+function ownerEnded(): ClosedError {
+  const remedy = 'let that thread outlive those that log by its handle';
+  return new ClosedError({ what: 'the thread whose tracker this is attached to has ended, and its workers with it', remedy });
 }
 
 export function trackerClosed(): ClosedError {
