@@ -1,5 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { attachTracker, ClosedError, createTracker, OptionError, type Tracker, type TrackerHandle } from '../../src/index.js';
+import {
+  attachTracker,
+  ClosedError,
+  createTracker,
+  OptionError,
+  type Tracker,
+  type TrackerHandle,
+  WorkerDiedError,
+} from '../../src/index.js';
 import { Served } from '../server/served.js';
 import { Stored } from '../tracker/stored.js';
 import { failureOf, until, untilInPlace } from '../tracker/waiting.js';
@@ -130,6 +138,31 @@ describe('the pool worker', () => {
     for (const key of ['a', 'b', 'c']) expectAll(stored, key, 20_000);
     expect(stored.rows('SELECT status, count(*) AS n FROM runs GROUP BY status')).toEqual([{ status: 'FINISHED', n: 2 }]);
   });
+
+  test.for(['lives', 'lives in one turn'] as const)(
+    'dies three times without progress: a thread that %s hears of it instead of waiting for ever',
+    { timeout: 60_000 },
+    async (way) => {
+      const stored = new Stored();
+      const tracker = stored.tracker({ retry: { minTimeout: 200, maxTimeout: 200, randomize: false } });
+      const run = tracker.startRun();
+      await run.flush();
+      const thread = new LoggingThread({ handle: tracker.handle(), runId: run.id, key: 'a', records: 0, way });
+      await until('it to log', () => thread.published > 0);
+      const lock = stored.lock();
+      const receipt = run.logParam('k', 1);
+      for (let death = 1; death <= 5 && receipt.state !== 'failed'; death++) {
+        const retries = tracker.stats().retries;
+        await until('a try that failed', () => tracker.stats().retries > retries || receipt.state === 'failed');
+        await threadsOf(tracker)?.threads[0]?.terminate();
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      await failureOf(WorkerDiedError, receipt);
+      lock.release();
+      expect((await thread.said).code).toBe(way === 'lives' ? 'HEADRACE_WORKER_DIED' : 'failed');
+      await tracker.close({ throwOnFailure: false });
+    },
+  );
 });
 
 describe('the pool worker of a server’s tracker', () => {
