@@ -85,6 +85,21 @@ describe.concurrent('conflicts', () => {
     expect(served.fake.seen.length - before).toBeLessThanOrEqual(4);
   });
 
+  test('of a run that had one, with what it has logged itself since, cost no request', async ({ onTestFinished }) => {
+    const served = await Served.start({}, onTestFinished);
+    const store = await served.store();
+    const runId = await started(store);
+    await store.land({ runId, items: [param('a', '1')] });
+    await store.land({ runId, items: [param('a', '2')] });
+    await store.land({ runId, items: [param('b', '1')] });
+    const before = served.fake.seen.length;
+    const outcomes = await store.land({ runId, items: [param('b', '2'), param('c', '1'), param('a', '1')] });
+    expect(codes(outcomes)).toEqual({ 0: 'HEADRACE_PARAM_CONFLICT' });
+    expect(outcomes[0]).toMatchObject({ runId, key: 'b', storedValue: '1', newValue: '2' });
+    expect(served.fake.seen.slice(before).map(({ path }) => path)).toEqual(['runs/log-batch']);
+    expect(served.params(runId)).toEqual({ a: '1', b: '1', c: '1' });
+  });
+
   test('with another writer at the same moment on the same key: the other one’s equal value is no conflict', async ({
     onTestFinished,
   }) => {

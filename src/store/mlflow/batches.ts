@@ -127,7 +127,7 @@ class Landing {
     let refusal: ApiRefusal;
     try {
       await this.post(request);
-      this.noteTags(request.places);
+      this.note(request.places);
       this.settle(request.places);
       return;
     } catch (error) {
@@ -226,10 +226,12 @@ class Landing {
     for (const place of places) this.settled.add(place);
   }
 
-  private noteTags(places: readonly number[]): void {
+  /** They have landed. */
+  private note(places: readonly number[]): void {
     for (const place of places) {
       const item = this.items[place];
       if (item?.kind === 'tag' && this.state.doubtful.has(item.key)) this.state.wanted.set(item.key, item.value);
+      else if (item?.kind === 'param') this.state.rememberLanded(item);
     }
   }
 

@@ -1,5 +1,5 @@
 /** What the store remembers of a run between calls. */
-import type { Item } from '../store.js';
+import type { Item, ParamItem } from '../store.js';
 
 /** Stored params that are remembered per run at most; for a run with more, each conflict reads them again. */
 const REMEMBERED_PARAMS = 10_000;
@@ -15,7 +15,8 @@ export class RunState {
   statusInDoubt = false;
   /** Its creation was tried again without knowing how the first try went: there may be two of it. */
   twin: { readonly ownId: string; readonly experimentId: string; lookAt: number; pauseMs: number } | undefined;
-  private stored: ReadonlyMap<string, string> | undefined;
+  /** Undefined until there was a conflict: most runs never have one. */
+  private stored: Map<string, string> | undefined;
 
   constructor(id: string) {
     this.id = id;
@@ -31,8 +32,13 @@ export class RunState {
   }
 
   /** Params don't change once they are stored, so what was read stays true. */
-  remember(stored: ReadonlyMap<string, string>): void {
+  remember(stored: Map<string, string>): void {
     this.stored = stored.size <= REMEMBERED_PARAMS ? stored : undefined;
+  }
+
+  /** A run with one conflict is likely to have more, and then of what it has just logged itself. */
+  rememberLanded({ key, value }: ParamItem): void {
+    if (this.stored !== undefined && this.stored.size < REMEMBERED_PARAMS) this.stored.set(key, value);
   }
 
   storedParam(key: string): string | undefined {
